@@ -1,0 +1,48 @@
+#!/bin/sh
+# Install what building and testing need and is missing, by package name: Debian packages by apt, Node.js from npm's
+# package "node" where there is none or one older than 20. Quick and silent when nothing is missing.
+#   . scripts/install.sh    (sourced from the project's root: PATH then finds node)
+root=$(cd "$(dirname "${HEAPLOG_INSTALL:-$0}")/.." && pwd)
+
+missing=
+need() { # need PACKAGE FILE-OR-COMMAND
+	case $2 in
+	/*) [ -e "$2" ] || missing="$missing $1" ;;
+	*) command -v "$2" >/dev/null 2>&1 || missing="$missing $1" ;;
+	esac
+}
+need gcc gcc
+need make make
+need binutils readelf
+need libc6-dev /usr/include/stdio.h
+need libbsd-dev /usr/include/bsd/stdlib.h
+if [ "${1:-}" != quickstart ]; then
+	need libcmocka-dev /usr/include/cmocka.h
+	need valgrind valgrind
+	need libc6-dbg /usr/share/doc/libc6-dbg
+	need util-linux setarch
+	need python3 python3
+	need jq jq
+	need faketime faketime
+	need libjemalloc2 /usr/share/doc/libjemalloc2
+fi
+node_major() { "${1:-node}" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+PATH=$root/build/node/node_modules/node/bin:$PATH
+if [ "$(node_major)" -lt 20 ] || ! command -v npm >/dev/null 2>&1; then
+	need npm npm
+fi
+if [ -n "$missing" ]; then
+	echo "installing Debian packages:$missing"
+	sudo=
+	[ "$(id -u)" -eq 0 ] || sudo=sudo
+	$sudo apt-get update -qq || exit 1
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null || exit 1
+fi
+if [ "$(node_major)" -lt 20 ]; then
+	echo "installing the npm package node@22 into build/node (found: $(node --version 2>/dev/null || echo none))"
+	mkdir -p "$root/build/node"
+	# npm's lifecycle script places the binary; the packages hold it themselves.
+	(cd "$root/build/node" && npm install --silent --no-audit --no-fund --prefix . node@22) || exit 1
+fi
+export PATH

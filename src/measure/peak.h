@@ -1,0 +1,32 @@
+/* The peak of a task from readings of its processes: pure arithmetic, no I/O, no allocation. */
+#ifndef HEAPLOG_MEASURE_PEAK_H
+#define HEAPLOG_MEASURE_PEAK_H
+
+#include "measure/summary.h"
+
+/* One process as one tick saw it. Bytes. */
+struct heaplog_reading {
+	pid_t pid;
+	uint64_t resident;   /* now */
+	uint64_t high_water; /* the most since its exec (VmHWM), >= resident; equal to resident where unknown */
+	uint64_t previous_high_water; /* what the tick before read; 0 on the first reading */
+};
+
+struct heaplog_peak {
+	struct heaplog_summary summary;
+	uint64_t start_ns;       /* CLOCK_MONOTONIC */
+	uint64_t series_step_ms; /* thinning: one point per so many ms */
+	bool top_stale;          /* the last tick set a new peak: the caller fills summary.top[].command */
+};
+
+/* Begin: everything 0. start_ns: CLOCK_MONOTONIC at the task's start. */
+void heaplog_peak_init(struct heaplog_peak *peak, uint64_t start_ns, uint32_t interval_ms);
+
+/* Account one look at the whole task: count readings, taken at now_ns. */
+void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct heaplog_reading *readings, size_t count);
+
+/* Account ru_maxrss of a reaped direct child, in bytes. carry_over: what the child had inherited as ru_maxrss before its
+ * exec (ARCHITECTURE: a child of a 1 GB runner reports 1 GB); only more than that counts. */
+void heaplog_peak_reaped(struct heaplog_summary *summary, uint64_t maxrss, uint64_t carry_over, uint64_t at_ms);
+
+#endif

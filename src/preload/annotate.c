@@ -1,0 +1,66 @@
+#include "preload/annotate.h"
+
+#include "record/record.h"
+#include "record/size.h"
+
+#include <string.h>
+
+struct text {
+	char *bytes;
+	size_t length;
+};
+
+/* Bounded, though all parts are short: the names of signals come from another module. */
+static void append(struct text *text, const char *part)
+{
+	size_t room = ANNOTATE_SUFFIX_MAX - text->length;
+	size_t length = strlen(part);
+
+	if (length > room)
+		length = room;
+	memcpy(text->bytes + text->length, part, length);
+	text->length += length;
+}
+
+/* By hand: this runs in the runner's write(), where stdio and the locale are not ours. */
+static void append_number(struct text *text, unsigned number)
+{
+	char digits[3 * sizeof(number) + 1];
+	size_t at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	append(text, digits + at);
+}
+
+static void append_signal(struct text *text, int signal)
+{
+	const char *name = heaplog_signal_name(signal);
+
+	append(text, ", ");
+	if (name) {
+		append(text, name);
+		return;
+	}
+	append(text, "SIG");
+	append_number(text, (unsigned)signal);
+}
+
+size_t annotate_suffix(uint64_t peak, int signal, bool coloured, char text[static ANNOTATE_SUFFIX_MAX])
+{
+	char size[HEAPLOG_SIZE_TEXT];
+	struct text suffix = {.bytes = text};
+
+	if (peak == 0)
+		return 0;
+	heaplog_size_format(peak, size);
+	append(&suffix, coloured ? "\x1b[2m (peak: " : " (peak: ");
+	append(&suffix, size);
+	if (signal > 0)
+		append_signal(&suffix, signal);
+	append(&suffix, coloured ? ")\x1b[22m" : ")");
+	return suffix.length;
+}

@@ -1,0 +1,118 @@
+#include "preload/board.h"
+
+#include "preload/runtime.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/tasks.h"
+
+struct board *heaplog_board;
+
+void board_prepare(void)
+{
+	const int saved = errno;
+	const pid_t self = getpid();
+	uint64_t mask[16];
+	pid_t owner = atomic_load(&heaplog_process->owner);
+
+	/* An owner that is neither us nor nobody: we are a vfork child in our parent's memory, where nothing may change. */
+	if (owner == self || owner != 0)
+		return;
+	runtime_lock(mask);
+	if (atomic_load(&heaplog_process->owner) == 0) {
+		/* Not the inherited one: that belongs to the parent's children, our siblings. */
+		struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
+		                           MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (heaplog_board)
+			munmap(heaplog_board, sizeof *heaplog_board);
+		heaplog_board = board == MAP_FAILED ? NULL : board;
+		tasks_forget();
+		if (heaplog_board) {
+			heaplog_board->owner = self;
+			atomic_store(&heaplog_process->owner, self);
+		}
+	}
+	runtime_unlock(mask);
+	errno = saved;
+}
+
+struct slot *board_take(struct board *board, pid_t pid)
+{
+	struct slot *slot = board_find(board, pid);
+
+	/* A child whose exec failed tries another: it keeps its slot. */
+	if (slot)
+		return slot;
+	for (uint32_t i = 0; i < BOARD_SLOTS; i++) {
+		uint32_t expected = SLOT_FREE;
+		uint32_t used = atomic_load(&board->used);
+
+		slot = &board->slots[i];
+		if (!atomic_compare_exchange_strong(&slot->state, &expected, SLOT_FILLING))
+			continue;
+		while (used < i + 1 && !atomic_compare_exchange_weak(&board->used, &used, i + 1))
+			;
+		atomic_fetch_add(&board->taken, 1);
+		slot->pid = pid;
+		atomic_store(&slot->task, NULL);
+		atomic_store(&slot->in_tree, 0);
+		atomic_store(&slot->polled, 0);
+		return slot;
+	}
+	return NULL;
+}
+
+void board_publish(struct board *board, struct slot *slot)
+{
+	uint32_t expected = SLOT_FILLING;
+
+	atomic_compare_exchange_strong(&slot->state, &expected, SLOT_CLAIMED);
+	board_wake(board);
+}
+
+void board_release(struct board *board, struct slot *slot)
+{
+	if (atomic_exchange(&slot->state, SLOT_FREE) != SLOT_FREE)
+		atomic_fetch_sub(&board->taken, 1);
+}
+
+struct slot_bulk *board_bulk(struct board *board, const struct slot *slot)
+{
+	return &board->bulk[slot - board->slots];
+}
+
+struct slot *board_find(struct board *board, pid_t pid)
+{
+	const uint32_t used = atomic_load(&board->used);
+
+	for (uint32_t i = 0; i < used; i++) {
+		const uint32_t state = atomic_load(&board->slots[i].state);
+
+		if ((state == SLOT_CLAIMED || state == SLOT_ADOPTED) && board->slots[i].pid == pid)
+			return &board->slots[i];
+	}
+	return NULL;
+}
+
+/* Shared futexes (no FUTEX_PRIVATE_FLAG): the waker is another process. */
+void board_wake(struct board *board)
+{
+	atomic_fetch_add(&board->sequence, 1);
+	syscall(SYS_futex, &board->sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void board_wait(struct board *board, uint32_t seen, uint64_t timeout_ns)
+{
+	const struct timespec timeout = {
+	    .tv_sec = (time_t)(timeout_ns / 1000000000U),
+	    .tv_nsec = (long)(timeout_ns % 1000000000U),
+	};
+
+	syscall(SYS_futex, &board->sequence, FUTEX_WAIT, seen, &timeout, NULL, 0);
+}

@@ -1,0 +1,84 @@
+/* The board: what crosses from a child, between its fork and its exec, to the runner. One shared anonymous mapping; a pipe
+ * would not do (libuv moves descriptors about in the child, the pty child closes all above 2). */
+#ifndef HEAPLOG_PRELOAD_BOARD_H
+#define HEAPLOG_PRELOAD_BOARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum { BOARD_SLOTS = 1024, BOARD_TEXT = 2048, BOARD_PRELOAD = 4096, BOARD_ENTRIES = 4096 };
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_FILLING, /* a child, or a spawning parent, is writing it */
+	SLOT_CLAIMED, /* complete: a task's process is about to run */
+	SLOT_ADOPTED, /* the runner knows it */
+};
+
+enum slot_kind {
+	SLOT_TASK,
+	SLOT_SCRATCH, /* no task: the slot only holds an edited environment until the exec is done (Nx's daemon) */
+};
+
+struct task;
+
+struct slot {
+	_Atomic uint32_t state;
+	_Atomic uint32_t in_tree; /* the sampler has taken the process as a root */
+	_Atomic uint32_t polled;  /* a sampler was started for it by sampler_poll */
+	uint32_t kind;
+	pid_t pid;
+	uint64_t carry_over; /* bytes of ru_maxrss that the child had before its exec */
+	uint64_t start_ns;   /* CLOCK_MONOTONIC */
+	struct timespec start; /* CLOCK_REALTIME */
+	/* Offsets into the slot's text; 0: none (the text begins with an empty string). */
+	uint32_t project, target, configuration, hash;
+	struct task *_Atomic task; /* the runner's own; meaningless to others */
+};
+
+/* The bulky part, apart so that a walk over the slots touches few pages. */
+struct slot_bulk {
+	char text[BOARD_TEXT];
+	char preload[BOARD_PRELOAD];
+	char *entries[BOARD_ENTRIES];
+};
+
+struct board {
+	pid_t owner;
+	_Atomic uint32_t sequence; /* futex word: changes with every claim, reap and annotation */
+	_Atomic uint32_t used;     /* slots [0, used) have ever been taken */
+	_Atomic uint32_t taken;    /* slots that are not free now */
+	struct slot slots[BOARD_SLOTS];
+	struct slot_bulk bulk[BOARD_SLOTS];
+};
+extern struct board *heaplog_board;
+
+/* Before a fork: make sure that this process has a board of its own. Does nothing in a vfork child. Async-signal-safe,
+ * keeps errno. Without memory there is no board and nothing is measured. */
+void board_prepare(void);
+
+/* Take a free slot (state FILLING) for pid, or the slot that pid has already. NULL: none free, or no board.
+ * Async-signal-safe; callable from the child. */
+struct slot *board_take(struct board *board, pid_t pid);
+
+/* FILLING -> CLAIMED, and wake who waits. */
+void board_publish(struct board *board, struct slot *slot);
+
+/* Any state -> FREE. */
+void board_release(struct board *board, struct slot *slot);
+
+struct slot_bulk *board_bulk(struct board *board, const struct slot *slot);
+
+/* The slot of pid in state CLAIMED or ADOPTED; NULL: none. */
+struct slot *board_find(struct board *board, pid_t pid);
+
+/* Change the futex word and wake all who wait on it. */
+void board_wake(struct board *board);
+
+/* Wait until the futex word is no longer seen, or for timeout_ns. */
+void board_wait(struct board *board, uint32_t seen, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,133 @@
+#include "preload/launch.h"
+
+#include "preload/environment.h"
+#include "preload/runtime.h"
+#include "preload/sampler.h"
+#include "preload/task.h"
+#include "preload/tasks.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ru_maxrss survives exec, and a child begins with what its spawner had: only more than this is the task's own. Between
+ * here and the exec the copy still grows by pages of libc that fork did not map (seen: 0.3 MB), hence the margin. */
+static uint64_t own_maxrss(void)
+{
+	enum { MARGIN = 4 << 20 };
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 + MARGIN : UINT64_MAX;
+}
+
+/* Append text to the slot's names; 0: absent or no room. */
+static uint32_t keep(struct slot_bulk *bulk, size_t *used, const char *text)
+{
+	const size_t length = text ? strlen(text) + 1 : 0;
+	const size_t at = *used;
+
+	if (!text || at + length > sizeof bulk->text)
+		return 0;
+	memcpy(bulk->text + at, text, length);
+	*used += length;
+	return (uint32_t)at;
+}
+
+static void prepare(struct launch *launch, struct board *board, pid_t pid, char *const argv[], char *const envp[])
+{
+	struct task_name name;
+	struct slot_bulk *bulk;
+	struct slot *slot;
+	size_t used = 1;
+	const bool is_task = envp && task_recognise(envp, &name);
+
+	if (!is_task && !(envp && task_is_daemon(argv)))
+		return;
+	slot = board_take(board, pid);
+	if (!slot)
+		return;
+	bulk = board_bulk(board, slot);
+	slot->kind = is_task ? SLOT_TASK : SLOT_SCRATCH;
+	if (is_task && atomic_load(&slot->state) == SLOT_FILLING) {
+		bulk->text[0] = '\0';
+		slot->project = keep(bulk, &used, name.project);
+		slot->target = keep(bulk, &used, name.target);
+		slot->configuration = keep(bulk, &used, name.configuration);
+		slot->hash = keep(bulk, &used, name.hash);
+		clock_gettime(CLOCK_REALTIME, &slot->start);
+		slot->start_ns = sampler_now();
+		/* A name that does not fit cannot be told from another: such a task gets no figure. */
+		if (!slot->project || !slot->target || (name.configuration && !slot->configuration))
+			slot->kind = SLOT_SCRATCH;
+	}
+	launch->board = board;
+	launch->slot = slot;
+	launch->envp = environment_without(envp, heaplog_runtime.library, bulk->entries, BOARD_ENTRIES, bulk->preload,
+	                                   sizeof bulk->preload);
+}
+
+void launch_exec(struct launch *launch, char *const argv[], char *const envp[])
+{
+	struct board *board = heaplog_board;
+	const int saved = errno;
+
+	*launch = (struct launch){.envp = envp};
+	if (!heaplog_runtime.on)
+		return;
+	if (board && board->owner == getpid()) {
+		/* The runner itself becomes another program: what it knows would be lost. */
+		tasks_flush();
+	} else if (board && board->owner == getppid()) {
+		prepare(launch, board, getpid(), argv, envp);
+		if (launch->slot) {
+			launch->slot->carry_over = own_maxrss();
+			board_publish(board, launch->slot);
+		}
+	}
+	errno = saved;
+}
+
+void launch_failed(struct launch *launch)
+{
+	const int saved = errno;
+	uint32_t expected = SLOT_CLAIMED;
+
+	/* What it reports as its maximum is the runner's copy, whole. */
+	if (launch->slot)
+		launch->slot->carry_over = UINT64_MAX;
+	/* Once adopted it is the runner's to free: it will see the child end without ever having exec'ed. */
+	if (launch->slot && atomic_compare_exchange_strong(&launch->slot->state, &expected, SLOT_FILLING))
+		board_release(launch->board, launch->slot);
+	errno = saved;
+}
+
+void launch_spawn(struct launch *launch, char *const argv[], char *const envp[])
+{
+	const int saved = errno;
+
+	*launch = (struct launch){.envp = envp};
+	if (heaplog_runtime.on) {
+		board_prepare();
+		/* -1: no process has this id, so that no other slot can be meant. */
+		if (runtime_is_owner())
+			prepare(launch, heaplog_board, -1, argv, envp);
+	}
+	errno = saved;
+}
+
+void launch_spawned(struct launch *launch, pid_t pid)
+{
+	const int saved = errno;
+
+	if (launch->slot && pid > 0 && launch->slot->kind == SLOT_TASK) {
+		launch->slot->pid = pid;
+		launch->slot->carry_over = own_maxrss();
+		board_publish(launch->board, launch->slot);
+		sampler_start(pid);
+	} else if (launch->slot) {
+		/* posix_spawn returns after the exec: the edited environment has been read. */
+		board_release(launch->board, launch->slot);
+	}
+	errno = saved;
+}

@@ -1,0 +1,27 @@
+/* What happens to a process image that is about to start: is it a task, and with which environment does it run? */
+#ifndef HEAPLOG_PRELOAD_LAUNCH_H
+#define HEAPLOG_PRELOAD_LAUNCH_H
+
+#include "preload/board.h"
+
+struct launch {
+	struct board *board;
+	struct slot *slot;   /* NULL: nothing was noted */
+	char *const *envp;   /* what the real function is to be given */
+};
+
+/* In a child, before its exec. Recognises the task, notes it on the board and takes our token out of LD_PRELOAD for tasks
+ * and for Nx's daemon; everything else is given on untouched. Only the slot, the stack and raw system calls: safe between
+ * fork, also vfork, and exec. Keeps errno. */
+void launch_exec(struct launch *launch, char *const argv[], char *const envp[]);
+
+/* In a parent, before posix_spawn. */
+void launch_spawn(struct launch *launch, char *const argv[], char *const envp[]);
+
+/* posix_spawn returned: pid > 0, or 0 where it failed. */
+void launch_spawned(struct launch *launch, pid_t pid);
+
+/* The exec returned, that is, failed. Keeps errno. */
+void launch_failed(struct launch *launch);
+
+#endif

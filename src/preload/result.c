@@ -1,0 +1,182 @@
+#include "preload/result.h"
+
+#include "heaplog.h"
+#include "preload/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* At most an eighth of the descriptors that the program may open is ours, and never more than this. */
+enum { RESULT_FDS_MAX = 4096, MEMFD_NAME_MAX = 249 };
+
+static unsigned open_results; /* under the lock */
+
+static size_t digits(uint64_t value, size_t width, char *text)
+{
+	char reversed[20];
+	size_t length = 0;
+
+	do
+		reversed[length++] = (char)('0' + value % 10);
+	while ((value /= 10) || length < width);
+	for (size_t i = 0; i < length; i++)
+		text[i] = reversed[length - 1 - i];
+	return length;
+}
+
+/* The same for all tasks of one runner, and for no other: seconds and nanoseconds of its first record, and its pid. */
+static const char *run_id(void)
+{
+	static char id[64];
+	static pid_t owner;
+	size_t used;
+	struct timespec now;
+
+	if (owner == getpid())
+		return id;
+	clock_gettime(CLOCK_REALTIME, &now);
+	used = digits((uint64_t)now.tv_sec, 1, id);
+	used += digits((uint64_t)now.tv_nsec, 9, id + used);
+	id[used++] = '-';
+	used += digits((uint64_t)getpid(), 1, id + used);
+	id[used] = '\0';
+	owner = getpid();
+	return id;
+}
+
+static bool is_ours(const struct task *task)
+{
+	struct stat status;
+
+	return task->fd >= 0 && fstat(task->fd, &status) == 0 && status.st_dev == task->device &&
+	       status.st_ino == task->inode;
+}
+
+void result_drop(struct task *task)
+{
+	if (is_ours(task)) {
+		close(task->fd);
+		open_results--;
+	}
+	task->fd = -1;
+}
+
+/* A high number, so that the program's next open() gets the one that it would have had. */
+static int move_high(int fd, rlim_t limit)
+{
+	const int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)(limit - limit / 8 > 1 << 20 ? 1 << 20 : limit - limit / 8));
+
+	close(fd);
+	return high;
+}
+
+static void make_fd(struct task *task)
+{
+	struct rlimit limit;
+	struct stat status;
+	char name[MEMFD_NAME_MAX + 1] = "heaplog:";
+	size_t length = strlen(task->name);
+	int fd;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || open_results >= limit.rlim_cur / 8 || open_results >= RESULT_FDS_MAX)
+		return;
+	if (length > MEMFD_NAME_MAX - 8)
+		length = MEMFD_NAME_MAX - 8;
+	memcpy(name + 8, task->name, length);
+	name[8 + length] = '\0';
+	fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return;
+	fd = move_high(fd, limit.rlim_cur);
+	if (fd < 0)
+		return;
+	if (syscall(SYS_write, fd, task->record, task->record_length) == (long)task->record_length &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0 &&
+	    fstat(fd, &status) == 0) {
+		task->fd = fd;
+		task->device = status.st_dev;
+		task->inode = status.st_ino;
+		open_results++;
+	} else {
+		close(fd);
+	}
+}
+
+void result_make(struct task *task, const struct heaplog_summary *summary)
+{
+	const struct heaplog_record record = {
+	    .run = run_id(),
+	    .task = task->name,
+	    .project = task_text(task, task->project),
+	    .target = task_text(task, task->target),
+	    .configuration = task_text(task, task->configuration),
+	    .hash = task_text(task, task->hash),
+	    .runner = "nx",
+	    .pid = task->pid,
+	    .start = task->start,
+	    .duration_ms = (task->end_ns - task->start_ns) / 1000000,
+	    .exit = task->exit,
+	    .exit_value = task->exit_value,
+	    .interval_ms = summary->interval_ms,
+	    .metric = "rss",
+	    .summary = summary,
+	};
+
+	result_drop(task);
+	task->record_length = 0;
+	if (!summary->peak_bytes)
+		return;
+	task->record_length = heaplog_record_format(&record, task->record, sizeof task->record);
+	if (task->record_length)
+		make_fd(task);
+}
+
+uint64_t result_peak(const struct task *task)
+{
+	char line[1024]; /* the peak stands before the long fields */
+	uint64_t peak = 0;
+	ssize_t length;
+
+	if (!is_ours(task))
+		return task->peak_bytes;
+	length = pread(task->fd, line, sizeof line - 1, 0);
+	if (length <= 0)
+		return task->peak_bytes;
+	line[length] = '\0';
+	return heaplog_record_uint64(line, "peak_bytes", &peak) == 0 ? peak : task->peak_bytes;
+}
+
+static _Atomic int failure;
+
+void result_failed(int error)
+{
+	int expected = 0;
+
+	atomic_compare_exchange_strong(&failure, &expected, error);
+}
+
+void result_warn(void)
+{
+	const int error = atomic_load(&failure);
+
+	if (error <= 0)
+		return;
+	atomic_store(&failure, -1); /* said; no second time */
+	runtime_warn("HEAPLOG_RESULTS: cannot write to ", heaplog_runtime.results, ": ",
+	             error == ELOOP     ? "it is a symbolic link; name the file itself"
+	             : error == EINVAL  ? "it is not a regular file"
+	             : error == EACCES  ? "permission denied"
+	             : error == ENOENT  ? "no such directory"
+	             : error == ENOSPC  ? "no space left"
+	             : error == EISDIR  ? "it is a directory"
+	             : error == EROFS   ? "the file system is read-only"
+	             : error == ENXIO   ? "it is not a regular file"
+	                                : "it could not be opened or written",
+	             "; records of this run are not kept there", NULL);
+}

@@ -1,0 +1,47 @@
+/* Whether the library works in this process, and with which settings. */
+#ifndef HEAPLOG_PRELOAD_RUNTIME_H
+#define HEAPLOG_PRELOAD_RUNTIME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256 };
+
+/* Written by the constructor and read-only from then on. All zero, that is off, before it and where it declined. */
+struct runtime {
+	bool on;
+	bool output_known[2]; /* stdout and stderr were open at the start */
+	uint32_t interval_ms;
+	dev_t output_device[2];
+	ino_t output_inode[2];
+	dev_t output_rdev[2];
+	char library[RUNTIME_NAME_MAX];  /* last path component of this library */
+	char results[RUNTIME_PATH_MAX]; /* HEAPLOG_RESULTS; "": none */
+};
+extern struct runtime heaplog_runtime;
+
+/* What a fork child must not believe about itself. The page is MADV_WIPEONFORK: a child by fork, _Fork or clone sees
+ * zeros without any atfork handler; a child by vfork sees its parent's values, and an owner that is not itself. */
+struct process {
+	_Atomic pid_t owner;      /* whose board and tasks these are; 0: nobody's yet */
+	_Atomic uint32_t lock;    /* futex: 0 free, 1 held, 2 held and waited for */
+	_Atomic uint32_t pending; /* tasks that ended and are not annotated: the write hook's fast path */
+	_Atomic uint32_t threads; /* sampler threads */
+};
+extern struct process *heaplog_process;
+
+/* Does this process own the board and the tasks? Async-signal-safe. */
+bool runtime_is_owner(void);
+
+/* Lock the process's tasks with all signals blocked, so that no handler of this thread can come to wait for itself.
+ * Nothing that blocks is done under it. *mask keeps the caller's signal mask. */
+void runtime_lock(void *mask);
+void runtime_unlock(const void *mask);
+
+/* One line on stderr: "heaplog: " and the given pieces (up to the first NULL). One write, errno kept. */
+void runtime_warn(const char *first, ...) __attribute__((sentinel));
+
+#endif

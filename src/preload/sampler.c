@@ -1,0 +1,317 @@
+#include "preload/sampler.h"
+
+#include "measure/process_tree.h"
+#include "measure/schedule.h"
+#include "preload/runtime.h"
+#include "preload/tasks.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	THREADS_MAX = 128,
+	UNITS_MAX = 64, /* tasks of one thread, once there are more tasks than threads */
+	STACK_SIZE = 64 * 1024,
+	LINGER_MS = 2000, /* how long a finished task waits for its result line, or for its next command */
+	ADOPTION_MS = 50, /* after that a task without a thread is taken by another's */
+	EXEC_MS = 50,     /* a child that takes longer to exec is looked at in the usual rhythm */
+	LOST_MS = 1000,   /* a wait wrapper that has just reaped needs a moment to tell us its status */
+};
+
+#define MS 1000000U
+
+/* One task in the hands of a sampler thread. */
+struct unit {
+	struct task *task;
+	struct heaplog_tree *tree;
+	struct heaplog_schedule schedule;
+	uint64_t due;      /* next look */
+	uint64_t finished; /* when its last child was reaped; 0: running */
+	uint64_t empty;    /* since when no process of it is left; 0: some are */
+};
+
+uint64_t sampler_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* A descriptor table of our own, else every open() of ours would take a number from the program and leak into its
+ * children (measured: 18 of 200 000 close(0)/open() went wrong). Without it nothing is sampled. */
+static bool private_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (syscall(SYS_close_range, 0U, UINT_MAX, CLOSE_RANGE_UNSHARE) == 0)
+		return true;
+	if (syscall(SYS_unshare, CLONE_FILES) != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	/* Linux before 5.9: one by one; a limit of millions would take seconds, and such a kernel does not have it. */
+	for (unsigned fd = 0; fd < limit.rlim_cur && fd < 1U << 20; fd++)
+		syscall(SYS_close, fd);
+	return true;
+}
+
+static unsigned descriptor_budget(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 64)
+		return 0;
+	return (unsigned)(limit.rlim_cur > 8192 ? 8192 : limit.rlim_cur - 32);
+}
+
+/* Take the task unless another thread has it. */
+static void take(struct unit *units, size_t *count, struct task *task)
+{
+	uint32_t expected = 0;
+	struct unit *unit = &units[*count];
+
+	if (*count == UNITS_MAX || !atomic_compare_exchange_strong(&task->sampled, &expected, 1))
+		return;
+	*unit = (struct unit){.task = task, .tree = heaplog_tree_create("/proc", descriptor_budget())};
+	if (!unit->tree) {
+		atomic_store(&task->sampled, 0);
+		return;
+	}
+	heaplog_schedule_init(&unit->schedule, heaplog_runtime.interval_ms);
+	(*count)++;
+}
+
+/* Adopt what was claimed; hand each child to the unit whose task it is. own: the pid this thread was started for. */
+static void collect(struct unit *units, size_t *count, pid_t own)
+{
+	struct board *board = heaplog_board;
+	const uint32_t used = atomic_load(&board->used);
+
+	for (uint32_t i = 0; i < used; i++) {
+		struct slot *slot = &board->slots[i];
+		const uint32_t state = atomic_load(&slot->state);
+		struct task *task;
+		uint32_t expected = 0;
+
+		if (state != SLOT_CLAIMED && state != SLOT_ADOPTED)
+			continue;
+		task = slot->kind == SLOT_TASK ? tasks_adopt(slot) : NULL;
+		if (!task || atomic_load(&slot->in_tree))
+			continue;
+		if (!atomic_load(&task->sampled) &&
+		    (!own || slot->pid == own || sampler_now() - slot->start_ns > ADOPTION_MS * MS))
+			take(units, count, task);
+		for (size_t u = 0; u < *count; u++)
+			if (units[u].task == task && atomic_compare_exchange_strong(&slot->in_tree, &expected, 1)) {
+				heaplog_tree_add_root(units[u].tree, slot->pid);
+				units[u].due = 0;
+				units[u].finished = 0;
+			}
+	}
+}
+
+/* Children that ended without our seeing a wait (SIGCHLD ignored, a pidfd, a raw system call). */
+static void collect_lost(const struct task *task)
+{
+	struct board *board = heaplog_board;
+	const uint32_t used = atomic_load(&board->used);
+
+	for (uint32_t i = 0; i < used; i++) {
+		struct slot *slot = &board->slots[i];
+
+		if (atomic_load(&slot->state) == SLOT_ADOPTED && atomic_load(&slot->task) == task &&
+		    heaplog_process_has_execed("/proc", slot->pid) < 0)
+			tasks_reaped(slot->pid, false, 0, NULL);
+	}
+}
+
+static uint64_t cpu_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* One look at one task. Returns false when the unit is done with. */
+static bool look(struct unit *unit, uint64_t now)
+{
+	struct task *task = unit->task;
+	const struct heaplog_summary *summary = &task->peak.summary;
+	bool changed = false;
+	size_t members;
+	uint64_t cost;
+
+	if (atomic_load(&task->state) != TASK_RUNNING) {
+		if (!unit->finished)
+			unit->finished = now;
+		if (atomic_load(&task->state) == TASK_ANNOTATED || now - unit->finished >= (uint64_t)LINGER_MS * MS) {
+			tasks_record(task);
+			return false;
+		}
+		unit->due = unit->finished + (uint64_t)LINGER_MS * MS;
+		return true;
+	}
+	if (now < unit->due)
+		return true;
+	cost = cpu_now();
+	members = heaplog_tree_tick(unit->tree, now, &task->peak, &changed);
+	task->peak.summary.interval_ms = (uint32_t)(unit->schedule.period_ns / MS);
+	tasks_publish(task);
+	if (members)
+		unit->empty = 0;
+	else if (!unit->empty)
+		unit->empty = now;
+	else if (now - unit->empty > (uint64_t)LOST_MS * MS)
+		collect_lost(task);
+	cost = cpu_now() - cost;
+	now = sampler_now();
+	/* Between its fork and its exec: the first look at the task itself must come soon, it may live for a
+	 * millisecond. */
+	if (members && !summary->samples && now - task->start_ns < (uint64_t)EXEC_MS * MS) {
+		unit->due = now + MS / 4;
+		return true;
+	}
+	unit->due =
+	    now + heaplog_schedule_next(&unit->schedule, cost, changed,
+					summary->peak_upper_bytes > summary->peak_bytes + summary->peak_bytes / 10);
+	return true;
+}
+
+/* Wait for the child to become a task. Returns false when it has become something else, or nothing. */
+static bool wait_for_claim(struct unit *units, size_t *count, pid_t pid)
+{
+	struct board *board = heaplog_board;
+
+	for (uint64_t pause = MS; pid; pause = pause < 250 * MS ? pause * 2 : 500 * MS) {
+		const uint32_t seen = atomic_load(&board->sequence);
+		/* Read before the board: a claim precedes its exec, so that one which exec'ed without a claim is no
+		 * task. */
+		const int execed = heaplog_process_has_execed("/proc", pid);
+		struct slot *slot;
+
+		collect(units, count, pid);
+		if (*count)
+			return true;
+		slot = board_find(board, pid);
+		if (execed != 0) {
+			if (slot && slot->kind == SLOT_SCRATCH)
+				board_release(board, slot);
+			return false;
+		}
+		board_wait(board, seen, pause);
+	}
+	collect(units, count, 0);
+	return *count > 0;
+}
+
+static void *sampler_main(void *argument)
+{
+	struct unit units[UNITS_MAX];
+	size_t count = 0;
+	struct board *board = heaplog_board;
+	const pid_t pid = (pid_t)(intptr_t)argument;
+
+	if (private_descriptors()) {
+		prctl(PR_SET_NAME, "heaplog");
+		for (bool go = wait_for_claim(units, &count, pid); go && count;) {
+			const uint32_t seen = atomic_load(&board->sequence);
+			uint64_t due = UINT64_MAX;
+			uint64_t now;
+
+			collect(units, &count, pid ? pid : -1);
+			now = sampler_now();
+			for (size_t i = 0; i < count;) {
+				if (look(&units[i], now)) {
+					due = units[i].due < due ? units[i].due : due;
+					i++;
+				} else {
+					heaplog_tree_destroy(units[i].tree);
+					atomic_store(&units[i].task->sampled, 0);
+					units[i] = units[--count];
+				}
+			}
+			now = sampler_now();
+			if (count && due > now)
+				board_wait(board, seen, due - now);
+		}
+	}
+	atomic_fetch_sub(&heaplog_process->threads, 1);
+	return NULL;
+}
+
+void sampler_start(pid_t pid)
+{
+	const int saved = errno;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all, mask;
+
+	if (!runtime_is_owner())
+		return;
+	if (atomic_fetch_add(&heaplog_process->threads, 1) >= THREADS_MAX) {
+		atomic_fetch_sub(&heaplog_process->threads, 1);
+		return;
+	}
+	/* Blocked from its first instruction on: no handler of the program may run on our small stack. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attributes, sampler_main, (void *)(intptr_t)pid) != 0)
+		atomic_fetch_sub(&heaplog_process->threads, 1);
+	pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	errno = saved;
+}
+
+/* The number of links of this directory is two and the threads. */
+static bool has_threads(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
+}
+
+void sampler_forked(pid_t pid)
+{
+	const int saved = errno;
+
+	if (pid > 0 && runtime_is_owner()) {
+		if (has_threads())
+			sampler_start(pid);
+		else
+			sampler_poll();
+	}
+	errno = saved;
+}
+
+void sampler_poll(void)
+{
+	struct board *board = heaplog_board;
+	const int saved = errno;
+
+	if (!board || !atomic_load(&board->taken) || !runtime_is_owner())
+		return;
+	for (uint32_t i = 0; i < atomic_load(&board->used); i++) {
+		struct slot *slot = &board->slots[i];
+		uint32_t expected = 0;
+
+		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task taken. */
+		if (atomic_load(&slot->state) == SLOT_CLAIMED && slot->kind == SLOT_TASK &&
+		    atomic_compare_exchange_strong(&slot->polled, &expected, 1))
+			sampler_start(slot->pid);
+	}
+	errno = saved;
+}

@@ -1,0 +1,226 @@
+#include "preload/tasks.h"
+
+#include "preload/result.h"
+#include "preload/runtime.h"
+#include "preload/sampler.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct task *_Atomic first_task;
+
+void tasks_forget(void)
+{
+	atomic_store(&first_task, NULL);
+}
+
+struct task *tasks_first(void)
+{
+	return atomic_load(&first_task);
+}
+
+const char *task_text(const struct task *task, uint32_t offset)
+{
+	return offset ? task->text + offset : NULL;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static const char *slot_text(const struct slot_bulk *bulk, uint32_t offset)
+{
+	return offset ? bulk->text + offset : NULL;
+}
+
+/* A task that has several commands has several children, at once or one after the other (run-commands): the same task
+ * until its result line was printed. The same name after that is a new run of it. */
+static struct task *find(const struct slot *slot, const struct slot_bulk *bulk)
+{
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
+		const uint32_t state = atomic_load(&task->state);
+
+		if ((state == TASK_RUNNING || state == TASK_FINISHED) &&
+		    same(task_text(task, task->project), slot_text(bulk, slot->project)) &&
+		    same(task_text(task, task->target), slot_text(bulk, slot->target)) &&
+		    same(task_text(task, task->configuration), slot_text(bulk, slot->configuration)) &&
+		    same(task_text(task, task->hash), slot_text(bulk, slot->hash)))
+			return task;
+	}
+	return NULL;
+}
+
+static void append_name(struct task *task, const char *separator, const char *text)
+{
+	if (text) {
+		strcat(task->name, separator);
+		strcat(task->name, text);
+	}
+}
+
+static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
+{
+	struct task *task =
+	    mmap(NULL, sizeof *task, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (task == MAP_FAILED)
+		return NULL;
+	task->pid = slot->pid;
+	task->start_ns = slot->start_ns;
+	task->start = slot->start;
+	task->fd = -1;
+	task->project = slot->project;
+	task->target = slot->target;
+	task->configuration = slot->configuration;
+	task->hash = slot->hash;
+	memcpy(task->text, bulk->text, sizeof task->text);
+	append_name(task, "", task_text(task, task->project));
+	append_name(task, ":", task_text(task, task->target));
+	append_name(task, ":", task_text(task, task->configuration));
+	heaplog_peak_init(&task->peak, task->start_ns, heaplog_runtime.interval_ms);
+	task->peak.summary.interval_ms = heaplog_runtime.interval_ms;
+	atomic_store(&task->next, tasks_first());
+	atomic_store(&first_task, task);
+	return task;
+}
+
+struct task *tasks_adopt(struct slot *slot)
+{
+	struct task *task = NULL;
+	uint64_t mask[16];
+
+	runtime_lock(mask);
+	if (atomic_load(&slot->state) == SLOT_ADOPTED) {
+		task = atomic_load(&slot->task);
+	} else if (atomic_load(&slot->state) == SLOT_CLAIMED && slot->kind == SLOT_TASK) {
+		const struct slot_bulk *bulk = board_bulk(heaplog_board, slot);
+
+		task = find(slot, bulk);
+		if (task && atomic_load(&task->state) == TASK_FINISHED) {
+			uint32_t expected = TASK_FINISHED;
+
+			/* The next of several commands. Lost to a thread that is annotating it just now: a new run. */
+			if (atomic_compare_exchange_strong(&task->state, &expected, TASK_RUNNING)) {
+				atomic_fetch_sub(&heaplog_process->pending, 1);
+				atomic_store(&task->recorded, RECORD_NONE);
+				atomic_store(&task->closed, 0);
+			} else {
+				task = NULL;
+			}
+		}
+		if (!task)
+			task = make(slot, bulk);
+		if (task)
+			task->live++;
+		atomic_store(&slot->task, task);
+		atomic_store(&slot->state, SLOT_ADOPTED);
+	}
+	runtime_unlock(mask);
+	return task;
+}
+
+/* Two summaries suffice. The sampler writes the one that is not published and then publishes it; whoever ends the task
+ * sets closed first and then reads the published one. A sampler that had looked at closed just before may still publish
+ * once, but that writes the other summary, and before the next write it looks again. */
+void tasks_publish(struct task *task)
+{
+	const uint32_t other = !atomic_load(&task->active);
+
+	if (atomic_load(&task->closed))
+		return;
+	task->summary[other] = task->peak.summary;
+	atomic_store(&task->active, other);
+}
+
+static void note_exit(struct task *task, int status)
+{
+	const enum heaplog_exit kind = WIFSIGNALED(status) ? HEAPLOG_EXIT_SIGNAL : HEAPLOG_EXIT_CODE;
+	const int value = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+
+	/* Of several children the first that failed speaks for the task. */
+	if (task->exit == HEAPLOG_EXIT_UNKNOWN || (task->exit == HEAPLOG_EXIT_CODE && task->exit_value == 0)) {
+		task->exit = kind;
+		task->exit_value = value;
+	}
+}
+
+static void finish(struct task *task)
+{
+	struct heaplog_summary *summary;
+
+	atomic_store(&task->closed, 1);
+	summary = &task->summary[atomic_load(&task->active)];
+	summary->interval_ms = summary->interval_ms ? summary->interval_ms : heaplog_runtime.interval_ms;
+	heaplog_peak_reaped(summary, task->maxrss, 0, task->maxrss_at_ms);
+	task->peak_bytes = summary->peak_bytes;
+	task->end_ns = sampler_now();
+	result_make(task, summary);
+	atomic_store(&task->state, TASK_FINISHED);
+	atomic_fetch_add(&heaplog_process->pending, 1);
+}
+
+void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
+{
+	const int saved = errno;
+	struct board *board = heaplog_board;
+	uint64_t mask[16];
+	struct slot *slot;
+	struct task *task;
+
+	if (!board || !atomic_load(&board->taken) || !runtime_is_owner() || !(slot = board_find(board, pid)))
+		return;
+	task = tasks_adopt(slot);
+	runtime_lock(mask);
+	if (task && board_find(board, pid) == slot) {
+		const uint64_t maxrss = usage ? (uint64_t)usage->ru_maxrss * 1024 : 0;
+
+		if (maxrss > slot->carry_over && maxrss > task->maxrss) {
+			task->maxrss = maxrss;
+			task->maxrss_at_ms = (sampler_now() - task->start_ns) / 1000000;
+		}
+		if (known)
+			note_exit(task, status);
+		if (--task->live == 0)
+			finish(task);
+	}
+	board_release(board, slot);
+	runtime_unlock(mask);
+	board_wake(board);
+	result_warn();
+	errno = saved;
+}
+
+void tasks_record(struct task *task)
+{
+	uint32_t expected = RECORD_NONE;
+	int error;
+
+	if (!task->record_length || !heaplog_runtime.results[0] ||
+	    !atomic_compare_exchange_strong(&task->recorded, &expected, RECORD_BUSY))
+		return;
+	error = heaplog_record_append(heaplog_runtime.results, task->record, task->record_length);
+	atomic_store(&task->recorded, RECORD_DONE);
+	if (error)
+		result_failed(error);
+}
+
+void tasks_flush(void)
+{
+	if (!runtime_is_owner())
+		return;
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
+		const uint32_t state = atomic_load(&task->state);
+
+		if (state == TASK_RUNNING)
+			continue;
+		tasks_record(task);
+		/* A sampler that is in the middle of its write gets 10 ms; it is a write to a file, and exit must not hang. */
+		for (int i = 0; i < 10 && atomic_load(&task->recorded) == RECORD_BUSY; i++)
+			board_wait(heaplog_board, atomic_load(&heaplog_board->sequence), 1000000);
+	}
+	result_warn();
+}

@@ -1,0 +1,77 @@
+/* The tasks of this runner: from the first child's exec to the record. Private to the owning process. */
+#ifndef HEAPLOG_PRELOAD_TASKS_H
+#define HEAPLOG_PRELOAD_TASKS_H
+
+#include "measure/peak.h"
+#include "preload/board.h"
+#include "record/record.h"
+
+#include <sys/resource.h>
+
+enum task_state {
+	TASK_RUNNING,
+	TASK_FINISHED,   /* all its known children are reaped; a result line may follow, or another child */
+	TASK_ANNOTATING, /* one thread is writing the suffix */
+	TASK_ANNOTATED,
+};
+
+enum { RECORD_NONE, RECORD_BUSY, RECORD_DONE };
+
+struct task {
+	struct task *_Atomic next;
+	_Atomic uint32_t state;
+	_Atomic uint32_t recorded;
+	_Atomic uint32_t sampled;  /* a sampler thread has it */
+	_Atomic uint32_t closed;   /* the sampler must not publish: the summary is being read */
+	_Atomic uint32_t active;   /* which of the two summaries is published */
+	pid_t pid;
+	uint32_t live; /* children that are not reaped (under the lock) */
+	uint64_t start_ns;
+	uint64_t end_ns;
+	struct timespec start;
+	uint64_t maxrss; /* the largest ru_maxrss of a reaped child that is the task's own (under the lock) */
+	uint64_t maxrss_at_ms;
+	enum heaplog_exit exit;
+	int exit_value;
+	uint64_t peak_bytes; /* final */
+	/* The result fd: descriptor and inode, since the program may close all descriptors and use the number again. */
+	int fd;
+	dev_t device;
+	ino_t inode;
+	uint32_t project, target, configuration, hash;
+	size_t record_length;
+	char text[BOARD_TEXT];
+	char name[BOARD_TEXT + 4]; /* project:target[:configuration] */
+	struct heaplog_peak peak; /* the sampler's */
+	/* Two, so that the sampler writes one while the other is read; see tasks_publish. */
+	struct heaplog_summary summary[2];
+	char record[HEAPLOG_RECORD_MAX];
+};
+
+/* Forget the parent's tasks: first thing in a child that becomes a runner of its own. */
+void tasks_forget(void);
+
+/* The task of slot, made if need be; the slot becomes ADOPTED. NULL: it is no task, or there is no memory.
+ * Takes the lock. */
+struct task *tasks_adopt(struct slot *slot);
+
+/* The first task, then ->next. The list only grows. */
+struct task *tasks_first(void);
+
+/* Make peak's figures the current ones, unless the task is closed. The sampler only. */
+void tasks_publish(struct task *task);
+
+/* A child was reaped with status (as of waitpid) and usage (NULL: unknown). Ends the task when it was the last: the record
+ * is complete before this returns. Keeps errno; async-signal-safe as far as waitpid is. known: false when the reap was
+ * only noticed, so that there is no status. */
+void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage);
+
+/* Append the record of task to HEAPLOG_RESULTS, once. */
+void tasks_record(struct task *task);
+
+/* Record everything that is finished: at exit. */
+void tasks_flush(void);
+
+const char *task_text(const struct task *task, uint32_t offset); /* NULL for 0 */
+
+#endif

@@ -1,0 +1,42 @@
+/* fork, _Fork and vfork. No atfork handlers: a child is told from its parent by a page that fork wipes (runtime.h). */
+#include "preload/board.h"
+#include "preload/real.h"
+#include "preload/runtime.h"
+#include "preload/sampler.h"
+
+#include <unistd.h>
+
+/* pid_t fork(void); */
+HEAPLOG_EXPORT pid_t fork(void)
+{
+	pid_t pid;
+
+	if (!heaplog_runtime.on)
+		return real()->fork();
+	board_prepare();
+	pid = real()->fork();
+	if (pid > 0)
+		sampler_forked(pid);
+	return pid;
+}
+
+HEAPLOG_ALIAS(__fork, fork);
+
+/* pid_t _Fork(void); async-signal-safe, so that no thread may be made here: other wrappers do it (sampler_poll). */
+HEAPLOG_EXPORT pid_t _Fork(void)
+{
+	if (heaplog_runtime.on)
+		board_prepare();
+	return real()->_Fork();
+}
+
+#if defined(__x86_64__) || defined(__aarch64__)
+/* Called by vfork_<arch>.S, which then jumps to what this returns. Elsewhere vfork is not interposed. */
+__attribute__((visibility("hidden"))) pid_t (*heaplog_before_vfork(void))(void);
+pid_t (*heaplog_before_vfork(void))(void)
+{
+	if (heaplog_runtime.on)
+		board_prepare();
+	return real()->vfork;
+}
+#endif

@@ -1,0 +1,82 @@
+/* What a task does in the tests:
+ *   helper_task hold MB MS     touch MB, hold it for MS milliseconds
+ *   helper_task environment    its environment as the kernel has it, one entry a line
+ *   helper_task look           descriptors above 2, threads, and whether the library is mapped
+ *   helper_task kill MB SIGNAL touch MB, then end itself by SIGNAL
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void hold(const char *megabytes)
+{
+	const size_t size = (size_t)atoi(megabytes) << 20;
+	char *memory = malloc(size + 1);
+
+	if (!memory)
+		exit(1);
+	memset(memory, 1, size);
+	__asm__ volatile("" : : "r"(memory) : "memory");
+}
+
+static int count(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	int found = 0;
+
+	while (directory && (entry = readdir(directory)))
+		found += entry->d_name[0] != '.' && !(strstr(path, "/fd") && atoi(entry->d_name) == dirfd(directory));
+	closedir(directory);
+	return found;
+}
+
+static void copy(const char *path, const char *only)
+{
+	char line[65536];
+	FILE *file = fopen(path, "r");
+	int lines = 0;
+
+	if (!file)
+		exit(1);
+	if (only) {
+		while (fgets(line, sizeof line, file))
+			lines += strstr(line, only) != NULL;
+		printf("%s %s\n", only, lines ? "mapped" : "not mapped");
+	} else {
+		const size_t got = fread(line, 1, sizeof line, file);
+
+		for (size_t i = 0; i < got; i++)
+			putchar(line[i] ? line[i] : '\n');
+	}
+	fclose(file);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "hold") == 0 && argc == 4) {
+		const long ms = atol(argv[3]);
+
+		hold(argv[2]);
+		nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+	} else if (strcmp(what, "environment") == 0) {
+		copy("/proc/self/environ", NULL);
+	} else if (strcmp(what, "look") == 0) {
+		printf("descriptors %d threads %d\n", count("/proc/self/fd"), count("/proc/self/task"));
+		copy("/proc/self/maps", "libheaplog");
+	} else if (strcmp(what, "kill") == 0 && argc == 4) {
+		hold(argv[2]);
+		kill(getpid(), atoi(argv[3]));
+		pause();
+	} else {
+		return 2;
+	}
+	return 0;
+}
