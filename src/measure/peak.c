@@ -25,8 +25,9 @@ static void thin(struct heaplog_peak *peak)
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i + 1 < summary->series_count; i += 2)
-		summary->series[kept++] = summary->series[i].bytes >= summary->series[i + 1].bytes ? summary->series[i]
-		                                                                                   : summary->series[i + 1];
+		summary->series[kept++] = summary->series[i].bytes >= summary->series[i + 1].bytes
+					      ? summary->series[i]
+					      : summary->series[i + 1];
 	if (summary->series_count % 2)
 		summary->series[kept++] = summary->series[summary->series_count - 1];
 	summary->series_count = kept;
@@ -84,8 +85,8 @@ void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct 
 		const struct heaplog_reading *reading = &readings[i];
 
 		sum += reading->resident;
-		/* Since the last look a member may have been as high as its high-water mark ever was: all marks may have
-		 * been reached at the same instant. */
+		/* Since the last look a member may have been as high as its high-water mark ever was: all marks may
+		 * have been reached at the same instant. */
 		upper += reading->high_water > reading->resident ? reading->high_water : reading->resident;
 		if (!highest || reading->high_water > highest->high_water)
 			highest = reading;

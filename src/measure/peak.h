@@ -23,10 +23,11 @@ struct heaplog_peak {
 void heaplog_peak_init(struct heaplog_peak *peak, uint64_t start_ns, uint32_t interval_ms);
 
 /* Account one look at the whole task: count readings, taken at now_ns. */
-void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct heaplog_reading *readings, size_t count);
+void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct heaplog_reading *readings,
+		       size_t count);
 
-/* Account ru_maxrss of a reaped direct child, in bytes. carry_over: what the child had inherited as ru_maxrss before its
- * exec (ARCHITECTURE: a child of a 1 GB runner reports 1 GB); only more than that counts. */
+/* Account ru_maxrss of a reaped direct child, in bytes. carry_over: what the child had inherited as ru_maxrss before
+ * its exec (ARCHITECTURE: a child of a 1 GB runner reports 1 GB); only more than that counts. */
 void heaplog_peak_reaped(struct heaplog_summary *summary, uint64_t maxrss, uint64_t carry_over, uint64_t at_ms);
 
 #endif

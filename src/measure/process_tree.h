@@ -18,7 +18,8 @@ void heaplog_tree_destroy(struct heaplog_tree *tree);
 int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid);
 
 /* One look: finds new descendants, drops the gone, reads the memory of all and accounts it in peak.
- * Returns the number of live members (0: none is left), sets *changed when the membership differs from the last look. */
+ * Returns the number of live members (0: none is left), sets *changed when the membership differs from the last look.
+ */
 size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heaplog_peak *peak, bool *changed);
 
 /* Has pid exec'ed since its fork? 1 yes, 0 no, -1 gone or unreadable. */

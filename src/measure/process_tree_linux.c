@@ -1,5 +1,5 @@
-/* The processes of a task by /proc. Raw system calls throughout: this runs in a thread of somebody else's program, and the
- * hooks of other preloaded libraries on open() and read() are not for us. */
+/* The processes of a task by /proc. Raw system calls throughout: this runs in a thread of somebody else's program, and
+ * the hooks of other preloaded libraries on open() and read() are not for us. */
 #include "measure/process_tree.h"
 
 #include <errno.h>
@@ -18,12 +18,12 @@ struct member {
 	pid_t parent;
 	bool is_root;
 	bool has_execed;
-	bool looked_at;    /* between fork and exec: seen in an earlier tick */
-	bool reads;        /* its memory counted in this tick */
-	unsigned threads;  /* as "Threads:" said when its tasks were listed; 0: not listed yet */
-	unsigned kept;     /* children descriptors in use */
+	bool looked_at;             /* between fork and exec: seen in an earlier tick */
+	bool reads;                 /* its memory counted in this tick */
+	unsigned threads;           /* as "Threads:" said when its tasks were listed; 0: not listed yet */
+	unsigned kept;              /* children descriptors in use */
 	unsigned long long started; /* field 22 of stat, where no status descriptor is kept */
-	int status_fd;     /* -1: opened for each look */
+	int status_fd;              /* -1: opened for each look */
 	int children_fd[THREADS_KEPT];
 	uint64_t resident, high_water, previous_high_water;
 };
@@ -137,7 +137,7 @@ struct heaplog_tree *heaplog_tree_create(const char *proc, unsigned fd_budget)
 static void *grow(void *old, size_t old_size, size_t new_size)
 {
 	void *memory = old ? mremap(old, old_size, new_size, MREMAP_MAYMOVE)
-	                   : mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			   : mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
@@ -250,7 +250,8 @@ static ssize_t read_status(const struct heaplog_tree *tree, const struct member 
 	int fd;
 
 	if (member->status_fd >= 0)
-		return read_at(member->status_fd, text, size, 0); /* ESRCH after the reap, even when the number is reused */
+		return read_at(member->status_fd, text, size,
+			       0); /* ESRCH after the reap, even when the number is reused */
 	fd = open_file(tree->proc, member->pid, 0, "status", O_RDONLY);
 	length = fd < 0 ? -1 : read_at(fd, text, size, 0);
 	close_fd(fd);
@@ -259,8 +260,8 @@ static ssize_t read_status(const struct heaplog_tree *tree, const struct member 
 	return length;
 }
 
-/* Is what the child holds its own? A root between fork and exec is the runner's copy and never counts. Others: not in the
- * first look, since most are about to exec, and never while the memory is shared with the parent (vfork). */
+/* Is what the child holds its own? A root between fork and exec is the runner's copy and never counts. Others: not in
+ * the first look, since most are about to exec, and never while the memory is shared with the parent (vfork). */
 static bool counts(struct heaplog_tree *tree, struct member *member)
 {
 	const int execed = member->has_execed ? 1 : heaplog_process_has_execed(tree->proc, member->pid);
@@ -282,7 +283,8 @@ static bool counts(struct heaplog_tree *tree, struct member *member)
 static bool read_member(struct heaplog_tree *tree, struct member *member, unsigned *threads)
 {
 	char text[4096];
-	/* In this order: a bit that is clear stays clear, so that the status read after it is that of the new program. */
+	/* In this order: a bit that is clear stays clear, so that the status read after it is that of the new program.
+	 */
 	const bool counted = counts(tree, member);
 	const ssize_t length = read_status(tree, member, text, sizeof text);
 
@@ -339,7 +341,8 @@ struct directory_entry {
 };
 
 /* Call visit for every number in directory fd. */
-static void each_number(int fd, void (*visit)(struct heaplog_tree *, size_t, pid_t), struct heaplog_tree *tree, size_t at)
+static void each_number(int fd, void (*visit)(struct heaplog_tree *, size_t, pid_t), struct heaplog_tree *tree,
+			size_t at)
 {
 	_Alignas(struct directory_entry) char buffer[4096];
 	long length;

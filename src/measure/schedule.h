@@ -13,9 +13,10 @@ struct heaplog_schedule {
 
 void heaplog_schedule_init(struct heaplog_schedule *schedule, uint32_t interval_ms);
 
-/* The delay in ns until the next tick, given what the last one cost (CPU time in ns: wall time would punish us for a busy machine), whether the membership
- * changed, and whether the two bounds are more than 10 % apart. 1, 2, 4, 8 ... ms up to the period, because many tasks are short; 100 ms ticks after
- * a change, within 2 % of a core; the period doubles while a walk takes more than 2 % of it. */
+/* The delay in ns until the next tick, given what the last one cost (CPU time in ns: wall time would punish us for a
+ * busy machine), whether the membership changed, and whether the two bounds are more than 10 % apart. 1, 2, 4, 8 ... ms
+ * up to the period, because many tasks are short; 100 ms ticks after a change, within 2 % of a core; the period doubles
+ * while a walk takes more than 2 % of it. */
 uint64_t heaplog_schedule_next(struct heaplog_schedule *schedule, uint64_t cost_ns, bool changed, bool apart);
 
 #endif

@@ -20,14 +20,15 @@ void board_prepare(void)
 	uint64_t mask[16];
 	pid_t owner = atomic_load(&heaplog_process->owner);
 
-	/* An owner that is neither us nor nobody: we are a vfork child in our parent's memory, where nothing may change. */
+	/* An owner that is neither us nor nobody: we are a vfork child in our parent's memory, where nothing may
+	 * change. */
 	if (owner == self || owner != 0)
 		return;
 	runtime_lock(mask);
 	if (atomic_load(&heaplog_process->owner) == 0) {
 		/* Not the inherited one: that belongs to the parent's children, our siblings. */
 		struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
-		                           MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+					   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		if (heaplog_board)
 			munmap(heaplog_board, sizeof *heaplog_board);

@@ -1,5 +1,5 @@
-/* The board: what crosses from a child, between its fork and its exec, to the runner. One shared anonymous mapping; a pipe
- * would not do (libuv moves descriptors about in the child, the pty child closes all above 2). */
+/* The board: what crosses from a child, between its fork and its exec, to the runner. One shared anonymous mapping; a
+ * pipe would not do (libuv moves descriptors about in the child, the pty child closes all above 2). */
 #ifndef HEAPLOG_PRELOAD_BOARD_H
 #define HEAPLOG_PRELOAD_BOARD_H
 
@@ -31,8 +31,8 @@ struct slot {
 	_Atomic uint32_t polled;  /* a sampler was started for it by sampler_poll */
 	uint32_t kind;
 	pid_t pid;
-	uint64_t carry_over; /* bytes of ru_maxrss that the child had before its exec */
-	uint64_t start_ns;   /* CLOCK_MONOTONIC */
+	uint64_t carry_over;   /* bytes of ru_maxrss that the child had before its exec */
+	uint64_t start_ns;     /* CLOCK_MONOTONIC */
 	struct timespec start; /* CLOCK_REALTIME */
 	/* Offsets into the slot's text; 0: none (the text begins with an empty string). */
 	uint32_t project, target, configuration, hash;

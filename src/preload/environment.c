@@ -51,7 +51,8 @@ bool environment_has_token(const char *value, const char *library)
 	return false;
 }
 
-/* "LD_PRELOAD=" and the kept tokens with the separators before them. Returns the length without the NUL; 0: does not fit. */
+/* "LD_PRELOAD=" and the kept tokens with the separators before them. Returns the length without the NUL; 0: does not
+ * fit. */
 static size_t without_token(const char *value, const char *library, char *text, size_t size)
 {
 	size_t used = sizeof PRELOAD - 1;
@@ -79,7 +80,7 @@ static size_t without_token(const char *value, const char *library, char *text, 
 }
 
 char *const *environment_without(char *const envp[], const char *library, char **edited, size_t capacity, char *text,
-                                 size_t text_size)
+				 size_t text_size)
 {
 	size_t count = 0;
 	size_t kept = 0;

@@ -13,10 +13,10 @@ const char *environment_get(char *const envp[], const char *name);
  * exactly library? */
 bool environment_has_token(const char *value, const char *library);
 
-/* Write to edited[0..capacity) the entries of envp in their order, with every LD_PRELOAD value free of tokens whose last
- * path component is library; an LD_PRELOAD that becomes empty is left out. text[0..text_size) receives the new value.
- * Returns edited; or envp itself when there is nothing to take out or when the result does not fit. */
+/* Write to edited[0..capacity) the entries of envp in their order, with every LD_PRELOAD value free of tokens whose
+ * last path component is library; an LD_PRELOAD that becomes empty is left out. text[0..text_size) receives the new
+ * value. Returns edited; or envp itself when there is nothing to take out or when the result does not fit. */
 char *const *environment_without(char *const envp[], const char *library, char **edited, size_t capacity, char *text,
-                                 size_t text_size);
+				 size_t text_size);
 
 #endif

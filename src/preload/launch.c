@@ -64,7 +64,7 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, char 
 	launch->board = board;
 	launch->slot = slot;
 	launch->envp = environment_without(envp, heaplog_runtime.library, bulk->entries, BOARD_ENTRIES, bulk->preload,
-	                                   sizeof bulk->preload);
+					   sizeof bulk->preload);
 }
 
 void launch_exec(struct launch *launch, char *const argv[], char *const envp[])
@@ -83,6 +83,8 @@ void launch_exec(struct launch *launch, char *const argv[], char *const envp[])
 		if (launch->slot) {
 			launch->slot->carry_over = own_maxrss();
 			board_publish(board, launch->slot);
+		} else {
+			board_wake(board); /* who waits to see what this child becomes need not wait longer */
 		}
 	}
 	errno = saved;

@@ -6,13 +6,13 @@
 
 struct launch {
 	struct board *board;
-	struct slot *slot;   /* NULL: nothing was noted */
-	char *const *envp;   /* what the real function is to be given */
+	struct slot *slot; /* NULL: nothing was noted */
+	char *const *envp; /* what the real function is to be given */
 };
 
-/* In a child, before its exec. Recognises the task, notes it on the board and takes our token out of LD_PRELOAD for tasks
- * and for Nx's daemon; everything else is given on untouched. Only the slot, the stack and raw system calls: safe between
- * fork, also vfork, and exec. Keeps errno. */
+/* In a child, before its exec. Recognises the task, notes it on the board and takes our token out of LD_PRELOAD for
+ * tasks and for Nx's daemon; everything else is given on untouched. Only the slot, the stack and raw system calls: safe
+ * between fork, also vfork, and exec. Keeps errno. */
 void launch_exec(struct launch *launch, char *const argv[], char *const envp[]);
 
 /* In a parent, before posix_spawn. */

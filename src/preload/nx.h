@@ -25,6 +25,6 @@ bool nx_parse(const char *chunk, size_t length, struct nx_line *line);
 /* Does the parsed line speak of this task? configuration NULL or "": none. Compares with both spellings (the target in
  * quotes when it holds ':', command-line overrides after a space). */
 bool nx_line_is(const char *chunk, size_t length, const struct nx_line *line, const char *project, const char *target,
-                const char *configuration);
+		const char *configuration);
 
 #endif

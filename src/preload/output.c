@@ -23,13 +23,14 @@ static bool is_output(int fd)
 		return false;
 	for (int i = 0; i < 2; i++)
 		if (heaplog_runtime.output_known[i] && heaplog_runtime.output_device[i] == status.st_dev &&
-		    heaplog_runtime.output_inode[i] == status.st_ino && heaplog_runtime.output_rdev[i] == status.st_rdev)
+		    heaplog_runtime.output_inode[i] == status.st_ino &&
+		    heaplog_runtime.output_rdev[i] == status.st_rdev)
 			return true;
 	return false;
 }
 
-/* The finished task that this chunk is the result line of; it is then ours alone to annotate (ANNOTATING). Where several
- * names fit ("a:build" and "a:build it", since arguments may follow a name) the longest is meant. */
+/* The finished task that this chunk is the result line of; it is then ours alone to annotate (ANNOTATING). Where
+ * several names fit ("a:build" and "a:build it", since arguments may follow a name) the longest is meant. */
 static struct task *match(const char *chunk, size_t length, struct nx_line *line)
 {
 	struct task *best = NULL;
@@ -40,13 +41,13 @@ static struct task *match(const char *chunk, size_t length, struct nx_line *line
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
 		if (atomic_load(&task->state) == TASK_FINISHED && (!best || strlen(task->name) > strlen(best->name)) &&
 		    nx_line_is(chunk, length, line, task_text(task, task->project), task_text(task, task->target),
-		               task_text(task, task->configuration)))
+			       task_text(task, task->configuration)))
 			best = task;
 	return best && atomic_compare_exchange_strong(&best->state, &expected, TASK_ANNOTATING) ? best : NULL;
 }
 
-/* The descriptor on which the kernel took a part of a chunk: what comes there next is the rest, which may look like a result
- * line of its own. -1: none. */
+/* The descriptor on which the kernel took a part of a chunk: what comes there next is the rest, which may look like a
+ * result line of its own. -1: none. */
 static _Atomic int broken_off = -1;
 
 static void settle(struct task *task, bool annotated)
@@ -99,7 +100,8 @@ static ssize_t write_line(int fd, const char *chunk, size_t length, const struct
 	}
 	if (taken >= 0 && (size_t)taken < length + added)
 		atomic_store(&broken_off, fd);
-	/* A line that broke off in its middle comes back as a fragment, which is no result line: it has had its chance. */
+	/* A line that broke off in its middle comes back as a fragment, which is no result line: it has had its chance.
+	 */
 	settle(task, taken > 0);
 	if (taken > (ssize_t)line->insert_at)
 		taken -= (ssize_t)added;
@@ -115,7 +117,8 @@ static bool ends_chunk(const struct iovec *iov, int count, ssize_t taken)
 	return taken == 0;
 }
 
-/* Writes iov in pieces that end before and after each result line, as the kernel would take them one after the other. */
+/* Writes iov in pieces that end before and after each result line, as the kernel would take them one after the other.
+ */
 ssize_t output_writev(int fd, const struct iovec *iov, int count)
 {
 	ssize_t total = 0;

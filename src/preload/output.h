@@ -5,8 +5,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* As writev(2) for the caller: the same bytes, the same errors, and counts of the caller's bytes only. Cancellation point
- * like the real one; no lock is held across it. */
+/* As writev(2) for the caller: the same bytes, the same errors, and counts of the caller's bytes only. Cancellation
+ * point like the real one; no lock is held across it. */
 ssize_t output_writev(int fd, const struct iovec *iov, int count);
 
 /* As write(2), likewise. buffer is not NULL. */

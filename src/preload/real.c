@@ -33,10 +33,10 @@ void real_resolve(void)
 
 	if (heaplog_real.write)
 		return;
-#define SYMBOL(name, type, parameters)                                                                                 \
-	if (strcmp(#name, "write") != 0) {                                                                             \
-		symbol = next(#name, NULL);                                                                            \
-		memcpy(&heaplog_real.name, &symbol, sizeof symbol);                                                    \
+#define SYMBOL(name, type, parameters)                              \
+	if (strcmp(#name, "write") != 0) {                          \
+		symbol = next(#name, NULL);                         \
+		memcpy(&heaplog_real.name, &symbol, sizeof symbol); \
 	}
 #define ALIAS(alias, name)
 #define VERSIONED(name, version)
@@ -45,7 +45,8 @@ void real_resolve(void)
 #undef ALIAS
 #undef VERSIONED
 #if defined(__x86_64__)
-	/* 2.2.5 runs a script without #! through sh, 2.15 returns ENOEXEC: a wrapper must call the one it stands for. */
+	/* 2.2.5 runs a script without #! through sh, 2.15 returns ENOEXEC: a wrapper must call the one it stands for.
+	 */
 	symbol = next("posix_spawn", "GLIBC_2.2.5");
 	memcpy(&heaplog_real.posix_spawn_2_2_5, &symbol, sizeof symbol);
 	symbol = next("posix_spawnp", "GLIBC_2.2.5");
@@ -57,7 +58,7 @@ void real_resolve(void)
 	if (symbol)
 		memcpy(&heaplog_real.posix_spawnp, &symbol, sizeof symbol);
 #endif
-	(void)dlerror(); /* a miss leaves a message that the program would read as its own */
+	(void)dlerror();              /* a miss leaves a message that the program would read as its own */
 	symbol = next("write", NULL); /* last: a set write says that the table is complete */
 	memcpy(&heaplog_real.write, &symbol, sizeof symbol);
 	errno = saved;

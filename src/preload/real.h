@@ -20,9 +20,9 @@ struct real {
 #undef ALIAS
 #undef VERSIONED
 	int (*posix_spawn_2_2_5)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
-	                         char *const[], char *const[]);
+				 char *const[], char *const[]);
 	int (*posix_spawnp_2_2_5)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
-	                          char *const[], char *const[]);
+				  char *const[], char *const[]);
 };
 
 extern struct real heaplog_real;
@@ -46,7 +46,7 @@ static inline const struct real *real(void)
 #define HEAPLOG_EXPORT __attribute__((visibility("default")))
 
 /* A second name for a wrapper, with the attributes that libc's header gave the first. */
-#define HEAPLOG_ALIAS(alias_name, name)                                                                                \
+#define HEAPLOG_ALIAS(alias_name, name) \
 	HEAPLOG_EXPORT extern __typeof__(name) alias_name __attribute__((alias(#name), copy(name)))
 
 #endif

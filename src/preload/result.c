@@ -84,7 +84,8 @@ static void make_fd(struct task *task)
 	size_t length = strlen(task->name);
 	int fd;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || open_results >= limit.rlim_cur / 8 || open_results >= RESULT_FDS_MAX)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || open_results >= limit.rlim_cur / 8 ||
+	    open_results >= RESULT_FDS_MAX)
 		return;
 	if (length > MEMFD_NAME_MAX - 8)
 		length = MEMFD_NAME_MAX - 8;
@@ -169,14 +170,14 @@ void result_warn(void)
 		return;
 	atomic_store(&failure, -1); /* said; no second time */
 	runtime_warn("HEAPLOG_RESULTS: cannot write to ", heaplog_runtime.results, ": ",
-	             error == ELOOP     ? "it is a symbolic link; name the file itself"
-	             : error == EINVAL  ? "it is not a regular file"
-	             : error == EACCES  ? "permission denied"
-	             : error == ENOENT  ? "no such directory"
-	             : error == ENOSPC  ? "no space left"
-	             : error == EISDIR  ? "it is a directory"
-	             : error == EROFS   ? "the file system is read-only"
-	             : error == ENXIO   ? "it is not a regular file"
-	                                : "it could not be opened or written",
-	             "; records of this run are not kept there", NULL);
+		     error == ELOOP    ? "it is a symbolic link; name the file itself"
+		     : error == EINVAL ? "it is not a regular file"
+		     : error == EACCES ? "permission denied"
+		     : error == ENOENT ? "no such directory"
+		     : error == ENOSPC ? "no space left"
+		     : error == EISDIR ? "it is a directory"
+		     : error == EROFS  ? "the file system is read-only"
+		     : error == ENXIO  ? "it is not a regular file"
+				       : "it could not be opened or written",
+		     "; records of this run are not kept there", NULL);
 }

@@ -4,8 +4,8 @@
 
 #include "preload/tasks.h"
 
-/* Format the record of task and put it into a new result fd. Nothing is made where nothing was measured (peak 0), and no fd
- * where descriptors are scarce. Called with the lock held. */
+/* Format the record of task and put it into a new result fd. Nothing is made where nothing was measured (peak 0), and
+ * no fd where descriptors are scarce. Called with the lock held. */
 void result_make(struct task *task, const struct heaplog_summary *summary);
 
 /* Close the task's result fd if the number still is ours. */
@@ -14,8 +14,8 @@ void result_drop(struct task *task);
 /* The peak as the result fd says it, in bytes; the task's own copy when the program has closed the fd. */
 uint64_t result_peak(const struct task *task);
 
-/* Note that HEAPLOG_RESULTS could not be written (errno value). A sampler thread has no stderr of its own, so that a thread
- * of the runner says it, once: result_warn. */
+/* Note that HEAPLOG_RESULTS could not be written (errno value). A sampler thread has no stderr of its own, so that a
+ * thread of the runner says it, once: result_warn. */
 void result_failed(int error);
 void result_warn(void);
 

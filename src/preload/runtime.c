@@ -141,8 +141,8 @@ static void read_settings(void)
 	strcat(heaplog_runtime.results, results);
 }
 
-/* stdout and stderr by device and inode: libuv re-opens a terminal under another number, and a program may close fd 1 and
- * get a file of its own there. */
+/* stdout and stderr by device and inode: libuv re-opens a terminal under another number, and a program may close fd 1
+ * and get a file of its own there. */
 static void note_outputs(void)
 {
 	struct stat status;
@@ -181,7 +181,8 @@ __attribute__((constructor)) static void start(void)
 	note_own_name();
 	nx = read_switch("NX_LOG_HEAP_USAGE");
 	own = read_switch("HEAPLOG");
-	/* Inside a task: only the outermost runner annotates, since Nx caches a task's output and would replay our figure. */
+	/* Inside a task: only the outermost runner annotates, since Nx caches a task's output and would replay our
+	 * figure. */
 	if ((nx != 1 && own != 1) || real_is_another_heaplog() || getenv("NX_TASK_TARGET_PROJECT"))
 		goto done;
 	process = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -18,7 +18,7 @@ struct runtime {
 	dev_t output_device[2];
 	ino_t output_inode[2];
 	dev_t output_rdev[2];
-	char library[RUNTIME_NAME_MAX];  /* last path component of this library */
+	char library[RUNTIME_NAME_MAX]; /* last path component of this library */
 	char results[RUNTIME_PATH_MAX]; /* HEAPLOG_RESULTS; "": none */
 };
 extern struct runtime heaplog_runtime;

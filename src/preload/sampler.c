@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +27,8 @@ enum {
 	LINGER_MS = 2000, /* how long a finished task waits for its result line, or for its next command */
 	ADOPTION_MS = 50, /* after that a task without a thread is taken by another's */
 	EXEC_MS = 50,     /* a child that takes longer to exec is looked at in the usual rhythm */
-	LOST_MS = 1000,   /* a wait wrapper that has just reaped needs a moment to tell us its status */
+	SETTLE_MS = 20,
+	LOST_MS = 1000, /* a wait wrapper that has just reaped needs a moment to tell us its status */
 };
 
 #define MS 1000000U
@@ -284,15 +286,42 @@ static bool has_threads(void)
 	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
 }
 
+/* The last child of a process without threads, until it has exec'ed or ended; and the board's sequence at its fork. */
+static _Atomic pid_t unsettled;
+static _Atomic uint32_t unsettled_sequence;
+
+void sampler_settle(void)
+{
+	const int saved = errno;
+	const pid_t pid = atomic_exchange(&unsettled, 0);
+	struct board *board = heaplog_board;
+
+	if (pid && runtime_is_owner())
+		for (int i = 0; i < SETTLE_MS && atomic_load(&board->sequence) == atomic_load(&unsettled_sequence);
+		     i++) {
+			siginfo_t ended = {.si_pid = 0};
+
+			if (syscall(SYS_waitid, P_PID, pid, &ended, WEXITED | WNOWAIT | WNOHANG, NULL) != 0 ||
+			    ended.si_pid)
+				break;
+			board_wait(board, atomic_load(&unsettled_sequence), MS);
+		}
+	errno = saved;
+	sampler_poll();
+}
+
 void sampler_forked(pid_t pid)
 {
 	const int saved = errno;
 
 	if (pid > 0 && runtime_is_owner()) {
-		if (has_threads())
+		if (has_threads()) {
 			sampler_start(pid);
-		else
+		} else {
 			sampler_poll();
+			atomic_store(&unsettled_sequence, atomic_load(&heaplog_board->sequence));
+			atomic_store(&unsettled, pid);
+		}
 	}
 	errno = saved;
 }
@@ -308,7 +337,8 @@ void sampler_poll(void)
 		struct slot *slot = &board->slots[i];
 		uint32_t expected = 0;
 
-		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task taken. */
+		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task
+		 * taken. */
 		if (atomic_load(&slot->state) == SLOT_CLAIMED && slot->kind == SLOT_TASK &&
 		    atomic_compare_exchange_strong(&slot->polled, &expected, 1))
 			sampler_start(slot->pid);

@@ -8,17 +8,21 @@
 /* CLOCK_MONOTONIC in ns. Async-signal-safe. */
 uint64_t sampler_now(void);
 
-/* After a fork that made pid. In a process with threads a sampler starts now and waits for the child's name: the runner may
- * not call us again for seconds. A process without threads stays so until a child is known to be a task, because
+/* After a fork that made pid. In a process with threads a sampler starts now and waits for the child's name: the runner
+ * may not call us again for seconds. A process without threads stays so until a child is known to be a task, because
  * single-threaded programs may rely on it (unshare, fork). Keeps errno. */
 void sampler_forked(pid_t pid);
 
-/* Start a sampler for pid (0: for any task that has none). Where no thread can be had (EAGAIN) the task has none and goes
- * on as it would without us. Keeps errno. */
+/* Start a sampler for pid (0: for any task that has none). Where no thread can be had (EAGAIN) the task has none and
+ * goes on as it would without us. Keeps errno. */
 void sampler_start(pid_t pid);
 
-/* Start samplers for tasks that were claimed meanwhile: called by wrappers in the runner. One atomic load when there are
- * none. */
+/* Before a wait that blocks. A process without threads that forked gets no other chance to learn that its child is a
+ * task: wait, up to 20 ms, until that child has exec'ed or ended, and start its sampler. Keeps errno. */
+void sampler_settle(void);
+
+/* Start samplers for tasks that were claimed meanwhile: called by wrappers in the runner. One atomic load when there
+ * are none. */
 void sampler_poll(void);
 
 #endif

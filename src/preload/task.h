@@ -13,8 +13,8 @@ struct task_name {
 	const char *hash;          /* NULL: none */
 };
 
-/* Nx gives each task's first process its name in NX_TASK_TARGET_*. Returns true and fills *name when envp has project and
- * target. Pure; safe between fork and exec. */
+/* Nx gives each task's first process its name in NX_TASK_TARGET_*. Returns true and fills *name when envp has project
+ * and target. Pure; safe between fork and exec. */
 bool task_recognise(char *const envp[], struct task_name *name);
 
 /* Nx's daemon outlives the run and inherits everything: its script is the last argument that ends in

@@ -218,7 +218,8 @@ void tasks_flush(void)
 		if (state == TASK_RUNNING)
 			continue;
 		tasks_record(task);
-		/* A sampler that is in the middle of its write gets 10 ms; it is a write to a file, and exit must not hang. */
+		/* A sampler that is in the middle of its write gets 10 ms; it is a write to a file, and exit must not
+		 * hang. */
 		for (int i = 0; i < 10 && atomic_load(&task->recorded) == RECORD_BUSY; i++)
 			board_wait(heaplog_board, atomic_load(&heaplog_board->sequence), 1000000);
 	}

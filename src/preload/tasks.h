@@ -21,9 +21,9 @@ struct task {
 	struct task *_Atomic next;
 	_Atomic uint32_t state;
 	_Atomic uint32_t recorded;
-	_Atomic uint32_t sampled;  /* a sampler thread has it */
-	_Atomic uint32_t closed;   /* the sampler must not publish: the summary is being read */
-	_Atomic uint32_t active;   /* which of the two summaries is published */
+	_Atomic uint32_t sampled; /* a sampler thread has it */
+	_Atomic uint32_t closed;  /* the sampler must not publish: the summary is being read */
+	_Atomic uint32_t active;  /* which of the two summaries is published */
 	pid_t pid;
 	uint32_t live; /* children that are not reaped (under the lock) */
 	uint64_t start_ns;
@@ -42,7 +42,7 @@ struct task {
 	size_t record_length;
 	char text[BOARD_TEXT];
 	char name[BOARD_TEXT + 4]; /* project:target[:configuration] */
-	struct heaplog_peak peak; /* the sampler's */
+	struct heaplog_peak peak;  /* the sampler's */
 	/* Two, so that the sampler writes one while the other is read; see tasks_publish. */
 	struct heaplog_summary summary[2];
 	char record[HEAPLOG_RECORD_MAX];
@@ -61,9 +61,9 @@ struct task *tasks_first(void);
 /* Make peak's figures the current ones, unless the task is closed. The sampler only. */
 void tasks_publish(struct task *task);
 
-/* A child was reaped with status (as of waitpid) and usage (NULL: unknown). Ends the task when it was the last: the record
- * is complete before this returns. Keeps errno; async-signal-safe as far as waitpid is. known: false when the reap was
- * only noticed, so that there is no status. */
+/* A child was reaped with status (as of waitpid) and usage (NULL: unknown). Ends the task when it was the last: the
+ * record is complete before this returns. Keeps errno; async-signal-safe as far as waitpid is. known: false when the
+ * reap was only noticed, so that there is no status. */
 void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage);
 
 /* Append the record of task to HEAPLOG_RESULTS, once. */

@@ -98,20 +98,20 @@ HEAPLOG_EXPORT int execveat(int dirfd, const char *path, char *const argv[], cha
 
 /* The arguments of execl and its sisters as an array on the caller's stack, as libc itself does it. Macros, because the
  * array must live in the wrapper's frame. */
-#define COUNT_ARGUMENTS(count, first)                                                                                  \
-	do {                                                                                                           \
-		va_list counted;                                                                                       \
-		va_start(counted, first);                                                                              \
-		for (const char *each = first; each; each = va_arg(counted, const char *))                             \
-			count++;                                                                                       \
-		va_end(counted);                                                                                       \
+#define COUNT_ARGUMENTS(count, first)                                                      \
+	do {                                                                               \
+		va_list counted;                                                           \
+		va_start(counted, first);                                                  \
+		for (const char *each = first; each; each = va_arg(counted, const char *)) \
+			count++;                                                           \
+		va_end(counted);                                                           \
 	} while (0)
-#define FILL_ARGUMENTS(list, argv, first)                                                                              \
-	do {                                                                                                           \
-		size_t at = 0;                                                                                         \
-		argv[at] = (char *)(uintptr_t)first;                                                                   \
-		while (argv[at])                                                                                       \
-			argv[++at] = va_arg(list, char *);                                                             \
+#define FILL_ARGUMENTS(list, argv, first)                  \
+	do {                                               \
+		size_t at = 0;                             \
+		argv[at] = (char *)(uintptr_t)first;       \
+		while (argv[at])                           \
+			argv[++at] = va_arg(list, char *); \
 	} while (0)
 
 /* int execl(const char *path, const char *arg, ... NULL); */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
-                              char *const[], char *const[]);
+			      char *const[], char *const[]);
 
 static int spawn(spawn_function function, pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+		 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
 	struct launch launch;
 	pid_t child = 0;
@@ -22,8 +22,8 @@ static int spawn(spawn_function function, pid_t *pid, const char *path, const po
 	return error; /* the error number itself; errno is nobody's business here */
 }
 
-#define SPAWN_PARAMETERS                                                                                               \
-	pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,  \
+#define SPAWN_PARAMETERS                                                                                              \
+	pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, \
 	    char *const argv[], char *const envp[]
 #define SPAWN_ARGUMENTS pid, path, actions, attributes, argv, envp
 

@@ -7,15 +7,15 @@
 
 #include <string.h>
 
-/* wait4 serves all but waitid: the same semantics as waitpid, and it alone gives ru_maxrss. A child may become a task while
- * the call is under way, so that it is used whether or not there is a task yet. */
+/* wait4 serves all but waitid: the same semantics as waitpid, and it alone gives ru_maxrss. A child may become a task
+ * while the call is under way, so that it is used whether or not there is a task yet. */
 static pid_t reap(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	struct rusage local_usage;
 	int local = 0;
 	pid_t child;
 
-	sampler_poll();
+	options &WNOHANG ? sampler_poll() : sampler_settle();
 	child = real()->wait4(pid, &local, options, usage ? usage : &local_usage);
 	if (child > 0) {
 		if (status)
@@ -63,7 +63,7 @@ HEAPLOG_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 
 	if (!heaplog_board)
 		return real()->waitid(type, id, info, options);
-	sampler_poll();
+	options &WNOHANG ? sampler_poll() : sampler_settle();
 	local.si_pid = 0;
 	result = real()->waitid(type, id, seen, options);
 	if (result == 0 && !(options & WNOWAIT) && seen->si_pid > 0) {

@@ -1,5 +1,5 @@
-/* write and writev. Everything but a finished task's result line goes straight on; bash, printf and stdio write inside libc
- * and do not come this way. */
+/* write and writev. Everything but a finished task's result line goes straight on; bash, printf and stdio write inside
+ * libc and do not come this way. */
 #include "preload/output.h"
 #include "preload/real.h"
 #include "preload/runtime.h"
