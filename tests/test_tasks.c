@@ -389,7 +389,6 @@ int main(void)
 	    TORTURE(test_parallel_tasks),
 	    TORTURE(test_descendants),
 	    TORTURE(test_killed),
-	    TORTURE(test_environment_of_task),
 	    TORTURE(test_results),
 	    TORTURE(test_results_unwritable),
 	    TORTURE(test_nested),
@@ -397,6 +396,7 @@ int main(void)
 	    TORTURE(test_many_tasks),
 	};
 	const struct CMUnitTest preload_tests[] = {
+	    TORTURE(test_environment_of_task),
 	    TORTURE(test_other_preloads),
 	    TORTURE(test_daemon_is_left_alone),
 	    TORTURE(test_off),

@@ -13,7 +13,7 @@ let passed = 0;
 let failed = 0;
 
 // Nothing of our own environment: Nx looks for CI systems and for programs that read in a person's place.
-const base = { PATH: process.env.PATH, HOME: join(workspace, 'home'), LANG: 'C.UTF-8', NX_DAEMON: 'false' };
+const base = { PATH: process.env.PATH, HOME: join(workspace, 'home'), LANG: 'C.UTF-8', NX_DAEMON: 'false', npm_config_update_notifier: 'false' };
 
 function run(args, env, slow) {
 	const command = [nx, ...args];
