@@ -1,5 +1,5 @@
-/* A small task runner that prints as Nx does: starts tasks with their names in the environment, waits for each by its pid,
- * and writes the result line as one chunk.
+/* A small task runner that prints as Nx does: starts tasks with their names in the environment, waits for each by its
+ * pid, and writes the result line as one chunk.
  *
  *   helper_runner [options] PROJECT TARGET CONFIGURATION|- COMMAND [ARGUMENT...] [-- PROJECT TARGET …]
  *   -t          a second thread, as node has them     -v / -p     vfork / posix_spawn instead of fork
@@ -86,7 +86,8 @@ static void start(struct job *job)
 
 static void say(const char *text)
 {
-	struct iovec parts[3] = {{.iov_base = NULL, .iov_len = 0}, {.iov_base = (char *)(size_t)text, .iov_len = strlen(text)}};
+	struct iovec parts[3] = {{.iov_base = NULL, .iov_len = 0},
+				 {.iov_base = (char *)(size_t)text, .iov_len = strlen(text)}};
 	const ssize_t wrote = option.writev ? writev(1, parts, 2) : write(1, text, strlen(text));
 
 	if (wrote != (ssize_t)strlen(text)) {
@@ -103,12 +104,13 @@ static void print(const struct job *job)
 
 	say("\n");
 	snprintf(line, sizeof line, "%s%s%s:%s%s%s%s%s%s",
-	         option.github ? (job->status ? "::group::\u274c " : "::group::\u2705 ") : "",
-	         option.collapsed  ? (option.coloured ? "\033[32m\u2714\033[39m  \033[2mnx run\033[22m " : "\u2714  nx run ")
-	         : option.coloured ? "\033[2m> \033[22m\033[2mnx run\033[22m "
-	                           : "> nx run ",
-	         job->project, quote, job->target, quote, configured ? ":" : "", configured ? job->configuration : "",
-	         option.collapsed ? "\n" : "");
+		 option.github ? (job->status ? "::group::\u274c " : "::group::\u2705 ") : "",
+		 option.collapsed
+		     ? (option.coloured ? "\033[32m\u2714\033[39m  \033[2mnx run\033[22m " : "\u2714  nx run ")
+		 : option.coloured ? "\033[2m> \033[22m\033[2mnx run\033[22m "
+				   : "> nx run ",
+		 job->project, quote, job->target, quote, configured ? ":" : "", configured ? job->configuration : "",
+		 option.collapsed ? "\n" : "");
 	say(line);
 	say("\n\n");
 }
@@ -142,22 +144,48 @@ int main(int argc, char **argv)
 
 	while ((letter = getopt(argc, argv, "+tvpb:wcgkaof")) != -1) {
 		switch (letter) {
-		case 't': option.threads = 1; break;
-		case 'v': option.vfork = 1; break;
-		case 'p': option.spawn = 1; break;
-		case 'b': option.ballast = atoi(optarg); break;
-		case 'w': option.writev = 1; break;
-		case 'c': option.coloured = 1; break;
-		case 'g': option.github = 1; break;
-		case 'k': option.collapsed = 1; break;
-		case 'a': option.all = 1; break;
-		case 'o': option.once = 1; break;
-		case 'f': option.list = 1; break;
-		default: return 122;
+		case 't':
+			option.threads = 1;
+			break;
+		case 'v':
+			option.vfork = 1;
+			break;
+		case 'p':
+			option.spawn = 1;
+			break;
+		case 'b':
+			option.ballast = atoi(optarg);
+			break;
+		case 'w':
+			option.writev = 1;
+			break;
+		case 'c':
+			option.coloured = 1;
+			break;
+		case 'g':
+			option.github = 1;
+			break;
+		case 'k':
+			option.collapsed = 1;
+			break;
+		case 'a':
+			option.all = 1;
+			break;
+		case 'o':
+			option.once = 1;
+			break;
+		case 'f':
+			option.list = 1;
+			break;
+		default:
+			return 122;
 		}
 	}
 	for (at = optind; at + 3 < argc && count < 1100; at++) {
-		jobs[count] = (struct job){.project = argv[at], .target = argv[at + 1], .configuration = argv[at + 2], .command = argv + at + 3};
+		jobs[count] = (struct job){.project = argv[at],
+					   .target = argv[at + 1],
+					   .configuration = argv[at + 2],
+					   .command = argv + at + 3};
 		for (at += 3; at < argc && strcmp(argv[at], "--") != 0;)
 			at++;
 		argv[at] = NULL;

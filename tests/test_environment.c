@@ -33,7 +33,8 @@ static void test_tokens(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		char *envp[] = {(char *)(uintptr_t)"A=1", (char *)(uintptr_t)rows[i].before, (char *)(uintptr_t)"B=2", NULL};
+		char *envp[] = {(char *)(uintptr_t) "A=1", (char *)(uintptr_t)rows[i].before, (char *)(uintptr_t) "B=2",
+				NULL};
 		char *const *got = without(envp);
 
 		if (!rows[i].after) {
@@ -52,9 +53,14 @@ static void test_tokens(void **state)
 /* Entries without '=', empty ones, duplicates and bytes that are no UTF-8 go through as the same pointers. */
 static void test_other_entries(void **state)
 {
-	char *envp[] = {(char *)(uintptr_t)"noequals", (char *)(uintptr_t)"", (char *)(uintptr_t)"D=1",
-	                (char *)(uintptr_t)"D=2",      (char *)(uintptr_t)"X=\xff\xfe",
-	                (char *)(uintptr_t)"LD_PRELOAD=/x/libheaplog.so:/a.so", (char *)(uintptr_t)"LD_PRELOAD=/y/libheaplog.so", NULL};
+	char *envp[] = {(char *)(uintptr_t) "noequals",
+			(char *)(uintptr_t) "",
+			(char *)(uintptr_t) "D=1",
+			(char *)(uintptr_t) "D=2",
+			(char *)(uintptr_t) "X=\xff\xfe",
+			(char *)(uintptr_t) "LD_PRELOAD=/x/libheaplog.so:/a.so",
+			(char *)(uintptr_t) "LD_PRELOAD=/y/libheaplog.so",
+			NULL};
 	char *const *got = without(envp);
 
 	(void)state;
@@ -66,7 +72,7 @@ static void test_other_entries(void **state)
 
 static void test_no_room(void **state)
 {
-	char *envp[] = {(char *)(uintptr_t)"LD_PRELOAD=/x/libheaplog.so:/a.so", NULL};
+	char *envp[] = {(char *)(uintptr_t) "LD_PRELOAD=/x/libheaplog.so:/a.so", NULL};
 
 	(void)state;
 	assert_ptr_equal(environment_without(envp, "libheaplog.so", edited, 1, text, sizeof text), envp);
@@ -75,7 +81,7 @@ static void test_no_room(void **state)
 
 static void test_get(void **state)
 {
-	char *envp[] = {(char *)(uintptr_t)"AB=0", (char *)(uintptr_t)"A=1", (char *)(uintptr_t)"A=2", NULL};
+	char *envp[] = {(char *)(uintptr_t) "AB=0", (char *)(uintptr_t) "A=1", (char *)(uintptr_t) "A=2", NULL};
 
 	(void)state;
 	assert_string_equal(environment_get(envp, "A"), "1");

@@ -139,8 +139,9 @@ static void test_top(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sum),    cmocka_unit_test(test_spike),  cmocka_unit_test(test_reaped),
-	    cmocka_unit_test(test_random_histories), cmocka_unit_test(test_series), cmocka_unit_test(test_top),
+	    cmocka_unit_test(test_sum),    cmocka_unit_test(test_spike),
+	    cmocka_unit_test(test_reaped), cmocka_unit_test(test_random_histories),
+	    cmocka_unit_test(test_series), cmocka_unit_test(test_top),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,8 @@ static void fake(int pid, const char *comm, unsigned flags, unsigned kb, const c
 	snprintf(path, sizeof path, "proc/%d/task/%d/children", pid, pid);
 	put(path, children);
 	snprintf(path, sizeof path, "proc/%d/stat", pid);
-	snprintf(text, sizeof text, "%d (%s) S 1 2 3 4 5 %u 7 8 9 10 11 12 13 14 15 16 17 18 19 %d 23 24\n", pid, comm, flags, pid * 10);
+	snprintf(text, sizeof text, "%d (%s) S 1 2 3 4 5 %u 7 8 9 10 11 12 13 14 15 16 17 18 19 %lld 23 24\n", pid,
+		 comm, flags, pid * 10LL);
 	put(path, text);
 	snprintf(path, sizeof path, "proc/%d/status", pid);
 	snprintf(text, sizeof text, "Name:\t%s\nVmHWM:\t%u kB\nVmRSS:\t%u kB\nThreads:\t1\n", comm, kb * 2, kb);

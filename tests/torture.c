@@ -12,7 +12,7 @@ int torture_setup(void **state)
 	if (!torture || !getcwd(torture->home, sizeof torture->home))
 		return -1;
 	snprintf(torture->directory, sizeof torture->directory, "%s/heaplog-test.XXXXXX",
-	         getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(torture->directory) || chdir(torture->directory) != 0)
 		return -1;
 	*state = torture;
@@ -85,7 +85,7 @@ struct torture_result *torture_run(char *const argv[], char *const entries[])
 			if (wait[i].fd < 0 || !wait[i].revents)
 				continue;
 			used = drain(wait[i].fd, i ? result.errors : result.output,
-			             i ? sizeof result.errors : sizeof result.output, *length);
+				     i ? sizeof result.errors : sizeof result.output, *length);
 			if (used == SIZE_MAX) {
 				wait[i].fd = -1;
 				open_pipes--;
@@ -122,7 +122,8 @@ char *torture_preload(void)
 	static char entry[4200];
 
 	/* Under a sanitizer the runner is linked with the library (tests/sanitized.sh). */
-	snprintf(entry, sizeof entry, "%s=%s", torture_sanitized() ? "LINKED" : "LD_PRELOAD", torture_path("libheaplog.so"));
+	snprintf(entry, sizeof entry, "%s=%s", torture_sanitized() ? "LINKED" : "LD_PRELOAD",
+		 torture_path("libheaplog.so"));
 	return entry;
 }
 

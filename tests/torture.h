@@ -31,8 +31,8 @@ struct torture_result {
 	size_t errors_length;
 };
 
-/* Run argv with exactly the environment entries, its stdout and stderr on pipes, and wait for it. Fails the test when it
- * cannot be started. The result is static: copy what must last. */
+/* Run argv with exactly the environment entries, its stdout and stderr on pipes, and wait for it. Fails the test when
+ * it cannot be started. The result is static: copy what must last. */
 struct torture_result *torture_run(char *const argv[], char *const entries[]);
 
 /* Path of a program of the build tree ("tests/helper_task", "libheaplog.so"); static storage per call site of eight. */

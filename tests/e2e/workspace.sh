@@ -62,7 +62,7 @@ for name in a b c; do
     "mem": $(command "node work.js $name 300 700"),
     "one": $(command "node work.js $name 20 200"),
     "one-boom": $(command "node work.js $name 20 200 exit3"),
-    "one-shot": $(command "node work.js $name 20 200 kill"),
+    "one-shot": $(command "exec node work.js $name 20 200 kill"),
     "col:on": $(command "node work.js $name 20 200"),
     "cfg": { "executor": "nx:run-commands", "options": { "command": "node work.js $name 20 200" },
              "configurations": { "production": { "command": "node work.js $name 60 200" } } },
