@@ -72,7 +72,11 @@ $(BUILD)/tests/helper_%: tests/helper_%.c $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fPIC,$(ALL_CFLAGS)) -Itests -o $@ $< $(if $(LINK_RUNNER),-Wl$(comma)--no-as-needed $(LIB) -Wl$(comma)-rpath$(comma)$(abspath $(BUILD))) -lpthread -ldl
 
-test-build: $(LIB) $(TESTS) $(HELPERS)
+$(BUILD)/examples/formatter: examples/formatter.c include/heaplog.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fPIC,$(ALL_CFLAGS)) -o $@ $<
+
+test-build: $(LIB) $(TESTS) $(HELPERS) $(BUILD)/examples/formatter
 # Quick: all cmocka programs.
 check: test-build
 	$(Q)BUILD=$(BUILD) sh tests/run.sh $(TESTS)

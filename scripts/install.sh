@@ -26,7 +26,7 @@ if [ "${1:-}" != quickstart ]; then
 	need faketime faketime
 	need libjemalloc2 /usr/share/doc/libjemalloc2
 fi
-node_major() { "${1:-node}" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
 PATH=$root/build/node/node_modules/node/bin:$PATH
 if [ "$(node_major)" -lt 20 ] || ! command -v npm >/dev/null 2>&1; then
 	need npm npm

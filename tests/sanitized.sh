@@ -6,7 +6,8 @@ set -eu
 : "${BUILD:?}" "${SANITIZER:?}"
 case $SANITIZER in
 valgrind)
-	BUILD=$BUILD RUN_UNDER="valgrind -q --error-exitcode=9 --leak-check=full --trace-children=no" \
+	export BUILD
+	RUN_UNDER="valgrind -q --error-exitcode=9 --leak-check=full --trace-children=no" \
 		sh tests/run.sh "$BUILD"/tests/test_environment "$BUILD"/tests/test_nx "$BUILD"/tests/test_annotate \
 		"$BUILD"/tests/test_size "$BUILD"/tests/test_peak "$BUILD"/tests/test_schedule
 	# A whole run with three tasks. Open at the end: the three standard descriptors and one result fd for each task.

@@ -179,5 +179,5 @@ void result_warn(void)
 		     : error == EROFS  ? "the file system is read-only"
 		     : error == ENXIO  ? "it is not a regular file"
 				       : "it could not be opened or written",
-		     "; records of this run are not kept there", NULL);
+		     "; records of this run are not kept there", (char *)NULL);
 }

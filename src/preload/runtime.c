@@ -96,7 +96,7 @@ static bool parent_is_preloaded(void)
 static void malformed(const char *name, const char *value, const char *expected, const char *used)
 {
 	if (!parent_is_preloaded())
-		runtime_warn(name, "=", value, " is not ", expected, "; using ", used, NULL);
+		runtime_warn(name, "=", value, " is not ", expected, "; using ", used, (char *)NULL);
 }
 
 /* 1 on, 0 off, -1 not set. */

@@ -57,14 +57,13 @@ HEAPLOG_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *u
 /* int waitid(idtype_t type, id_t id, siginfo_t *info, int options); WNOWAIT leaves the child to be waited for again. */
 HEAPLOG_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
-	siginfo_t local;
+	siginfo_t local = {.si_pid = 0};
 	siginfo_t *const seen = info ? info : &local;
 	int result;
 
 	if (!heaplog_board)
 		return real()->waitid(type, id, info, options);
 	options &WNOHANG ? sampler_poll() : sampler_settle();
-	local.si_pid = 0;
 	result = real()->waitid(type, id, seen, options);
 	if (result == 0 && !(options & WNOWAIT) && seen->si_pid > 0) {
 		/* Put together as waitpid reports it. */

@@ -2,7 +2,7 @@
 //   node run.mjs MAJOR WORKSPACE LIBRARY
 // A task's result line must carry exactly one suffix, a cached one none.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [major, workspace, library] = process.argv.slice(2);
@@ -131,6 +131,19 @@ compare('cache hits', ['run-many', '-t', 'cached', '--parallel=1'], { tasks: 0, 
 	if (!(Math.abs(shown - own) <= 0.02 * own && shown >= 300 * 2 ** 20)) problems.push(`shown ${shown}, the process's own mark ${own}`);
 	console.log(`    nx${major} 300 MB: own mark ${(own / 2 ** 20).toFixed(1)} MB, record ${(peak / 2 ** 20).toFixed(1)} MB, shown ${(shown / 2 ** 20).toFixed(0)} MB`);
 	check('300 MB within 2 %', problems);
+}
+
+// The example plugin reads the result fds in Nx's own plugin worker.
+{
+	const settings = join(workspace, 'nx.json');
+	const before = readFileSync(settings, 'utf8');
+	cpSync(new URL('../../examples/nx-plugin', import.meta.url).pathname, join(workspace, 'tools/heaplog-plugin'), { recursive: true });
+	writeFileSync(settings, JSON.stringify({ ...JSON.parse(before), plugins: ['./tools/heaplog-plugin'] }));
+	const on = run(many('one'), { ...base, NX_LOG_HEAP_USAGE: 'true', LD_PRELOAD: library });
+	const rows = on.stdout.split('\n').filter((line) => /^@acme\/[abc]:one +\d+MB /.test(line));
+	check('example plugin', rows.length === 3 && on.status === 0 ? [] : [on.stdout + on.stderr]);
+	writeFileSync(settings, before);
+	rmSync(join(workspace, 'tools'), { recursive: true });
 }
 
 // Off: every byte as without the library.

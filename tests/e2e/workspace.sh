@@ -49,7 +49,7 @@ EOF
 command() { printf '{"executor":"nx:run-commands","options":{"command":"%s"}}' "$1"; }
 for name in a b c; do
 	mkdir -p packages/$name
-	mb=$([ $name = a ] && echo 40 || { [ $name = b ] && echo 120 || echo 300; })
+	case $name in a) mb=40 ;; b) mb=120 ;; *) mb=300 ;; esac
 	cat >packages/$name/package.json <<EOF
 {
   "name": "@acme/$name", "version": "0.0.1", "private": true,
