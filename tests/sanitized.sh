@@ -14,7 +14,7 @@ valgrind)
 	build=$(cd "$BUILD" && pwd)
 	log=$build/valgrind.log
 	NX_LOG_HEAP_USAGE=true LD_PRELOAD=$build/libheaplog.so valgrind --error-exitcode=9 --track-fds=yes \
-		--leak-check=full --trace-children=no --log-file="$log" "$build/tests/helper_runner" -ta \
+		--leak-check=full --errors-for-leak-kinds=definite --trace-children=no --log-file="$log" "$build/tests/helper_runner" -ta \
 		a build - "$build/tests/helper_task" hold 30 100 -- b build - "$build/tests/helper_task" hold 30 100 -- \
 		c build - false </dev/null >"$build/valgrind.out" && status=0 || status=$?
 	cat "$log"
