@@ -27,7 +27,7 @@ if [ "${1:-}" != quickstart ]; then
 	need libjemalloc2 /usr/share/doc/libjemalloc2
 fi
 node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
-PATH=$root/build/node/node_modules/node/bin:$PATH
+PATH=$root/build/node/node_modules/.bin:$PATH
 if [ "$(node_major)" -lt 20 ] || ! command -v npm >/dev/null 2>&1; then
 	need npm npm
 fi
@@ -40,9 +40,10 @@ if [ -n "$missing" ]; then
 	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null || exit 1
 fi
 if [ "$(node_major)" -lt 20 ]; then
-	echo "installing the npm package node@22 into build/node (found: $(node --version 2>/dev/null || echo none))"
+	# npm too: Debian 12's (9.2) ends with 0 when a workspace's script fails, so that Nx takes a failed task for a success.
+	echo "installing the npm packages node@22 and npm@10 into build/node (found: node $(node --version 2>/dev/null || echo none))"
 	mkdir -p "$root/build/node"
 	# npm's lifecycle script places the binary; the packages hold it themselves.
-	(cd "$root/build/node" && npm install --silent --no-audit --no-fund --prefix . node@22) || exit 1
+	(cd "$root/build/node" && npm install --silent --no-audit --no-fund --prefix . node@22 npm@10) || exit 1
 fi
 export PATH
