@@ -11,11 +11,11 @@ failed=0
 for program; do
 	echo "== ${program##*/}"
 	# shellcheck disable=SC2086
-	if ${RUN_UNDER:-} "$program"; then
+	if timeout -k 10 "${TEST_SECONDS:-600}" ${RUN_UNDER:-} "$program"; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
-		echo "FAILED: $program"
+		echo "FAILED: $program (a test that hangs is ended after ${TEST_SECONDS:-600} s)"
 	fi
 done
 echo "test programs: $passed passed, $failed failed"

@@ -115,7 +115,7 @@ static void test_without_children_files(void **state)
 	heaplog_tree_destroy(tree);
 }
 
-/* A process that holds mb and, when asked, forks one that does so too and ends itself: an orphan. */
+/* A process that holds mb until control is closed; with orphan it is its child that does, and it waits to be killed. */
 static pid_t start_holder(int *control, int *ready, size_t mb, bool orphan)
 {
 	int in[2], out[2];
@@ -128,12 +128,9 @@ static pid_t start_holder(int *control, int *ready, size_t mb, bool orphan)
 		char byte;
 
 		close(in[1]);
-		if (orphan && fork() == 0)
-			mb = mb * 1; /* the grandchild holds */
-		else if (orphan) {
-			if (read(in[0], &byte, 1) == 1)
-				_exit(0);
-		}
+		if (orphan && fork() != 0)
+			for (;;)
+				pause();
 		char *memory = mmap(NULL, mb << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		memset(memory, 1, mb << 20);
 		if (write(out[1], "r", 1) != 1)
@@ -167,7 +164,7 @@ static void test_orphan_stays(void **state)
 	assert_int_equal(tick(tree, &peak), 3);
 	assert_int_equal(tick(tree, &peak), 3);
 	assert_true(peak.summary.current_bytes >= 50 << 20);
-	assert_int_equal(write(control, "x", 1), 1); /* the child ends, the grandchild is an orphan */
+	assert_int_equal(kill(pid, SIGKILL), 0); /* the grandchild is an orphan now */
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(tick(tree, &peak), 2);
 	assert_true(peak.summary.current_bytes >= 50 << 20);
