@@ -139,6 +139,8 @@ compare('cache hits', ['run-many', '-t', 'cached', '--parallel=1'], { tasks: 0, 
 	const before = readFileSync(settings, 'utf8');
 	cpSync(new URL('../../examples/nx-plugin', import.meta.url).pathname, join(workspace, 'tools/heaplog-plugin'), { recursive: true });
 	writeFileSync(settings, JSON.stringify({ ...JSON.parse(before), plugins: ['./tools/heaplog-plugin'] }));
+	// Nx 22 looks for it before it loads a plugin from the workspace; every workspace with TypeScript has one.
+	writeFileSync(join(workspace, 'tsconfig.base.json'), '{}');
 	const on = run(many('one'), { ...base, NX_LOG_HEAP_USAGE: 'true', LD_PRELOAD: library });
 	const rows = on.stdout.split('\n').filter((line) => /^@acme\/[abc]:one +\d+MB /.test(line));
 	check('example plugin', rows.length === 3 && on.status === 0 ? [] : [on.stdout + on.stderr]);
