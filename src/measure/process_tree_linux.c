@@ -260,6 +260,34 @@ static ssize_t read_status(const struct heaplog_tree *tree, const struct member 
 	return length;
 }
 
+/* Where the kernel does not say whether two processes share their memory (no CONFIG_KCMP, some seccomp profiles): after
+ * vfork all figures of both are the same, after fork they are not, as pages of files are not copied. Two attempts,
+ * since the parent's other threads run on. */
+static bool looks_shared(const struct heaplog_tree *tree, const struct member *member)
+{
+	static const char *const names[] = {"VmSize:", "VmHWM:", "VmRSS:", "RssFile:", "VmData:", "VmPTE:"};
+	const pid_t pids[2] = {member->pid, member->parent};
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		char text[2][4096];
+		bool same = true;
+
+		for (int i = 0; i < 2; i++) {
+			const int fd = open_file(tree->proc, pids[i], 0, "status", O_RDONLY);
+			const ssize_t length = fd < 0 ? -1 : read_at(fd, text[i], sizeof text[i], 0);
+
+			close_fd(fd);
+			if (length < 0)
+				return false;
+		}
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			same = same && field_kb(text[0], names[i]) == field_kb(text[1], names[i]);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
 /* Is what the child holds its own? A root between fork and exec is the runner's copy and never counts. Others: not in
  * the first look, since most are about to exec, and never while the memory is shared with the parent (vfork). */
 static bool counts(struct heaplog_tree *tree, struct member *member)
@@ -276,7 +304,9 @@ static bool counts(struct heaplog_tree *tree, struct member *member)
 		member->looked_at = true;
 		return false;
 	}
-	return syscall(SYS_kcmp, member->pid, member->parent, KCMP_VM, 0UL, 0UL) != 0;
+	const long order = syscall(SYS_kcmp, member->pid, member->parent, KCMP_VM, 0UL, 0UL);
+
+	return order >= 0 ? order > 0 : !looks_shared(tree, member);
 }
 
 /* Reads one member; false: it is gone. *threads: how many it has. */

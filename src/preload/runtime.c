@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -171,6 +172,15 @@ static void note_own_name(void)
 		strcpy(heaplog_runtime.library, slash);
 }
 
+static int add_tls(struct dl_phdr_info *info, size_t size, void *sum)
+{
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_TLS)
+			*(size_t *)sum += info->dlpi_phdr[i].p_memsz + info->dlpi_phdr[i].p_align;
+	return 0;
+}
+
 __attribute__((constructor)) static void start(void)
 {
 	const int saved = errno;
@@ -196,6 +206,7 @@ __attribute__((constructor)) static void start(void)
 	heaplog_process = process;
 	read_settings();
 	note_outputs();
+	dl_iterate_phdr(add_tls, &heaplog_runtime.tls_size);
 	heaplog_runtime.on = true;
 done:
 	errno = saved;

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -15,6 +16,7 @@ struct runtime {
 	bool on;
 	bool output_known[2]; /* stdout and stderr were open at the start */
 	uint32_t interval_ms;
+	size_t tls_size; /* bytes of static thread-local storage, which comes out of every thread's stack */
 	dev_t output_device[2];
 	ino_t output_inode[2];
 	dev_t output_rdev[2];

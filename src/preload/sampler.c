@@ -22,11 +22,11 @@
 
 enum {
 	THREADS_MAX = 128,
-	UNITS_MAX = 64, /* tasks of one thread, once there are more tasks than threads */
-	STACK_SIZE = 64 * 1024,
-	LINGER_MS = 2000, /* how long a finished task waits for its result line, or for its next command */
-	ADOPTION_MS = 50, /* after that a task without a thread is taken by another's */
-	EXEC_MS = 50,     /* a child that takes longer to exec is looked at in the usual rhythm */
+	UNITS_MAX = 64,          /* tasks of one thread, once there are more tasks than threads */
+	STACK_SIZE = 128 * 1024, /* and what the program's thread-local storage takes of it */
+	LINGER_MS = 2000,        /* how long a finished task waits for its result line, or for its next command */
+	ADOPTION_MS = 50,        /* after that a task without a thread is taken by another's */
+	EXEC_MS = 50,            /* a child that takes longer to exec is looked at in the usual rhythm */
 	SETTLE_MS = 20,
 	LOST_MS = 1000, /* a wait wrapper that has just reaped needs a moment to tell us its status */
 };
@@ -269,7 +269,7 @@ void sampler_start(pid_t pid)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mask);
 	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE + heaplog_runtime.tls_size);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&thread, &attributes, sampler_main, (void *)(intptr_t)pid) != 0)
 		atomic_fetch_sub(&heaplog_process->threads, 1);
@@ -326,6 +326,15 @@ void sampler_forked(pid_t pid)
 	errno = saved;
 }
 
+/* waitpid may be called in a handler of SIGCHLD, which can have interrupted malloc, and pthread_create allocates.
+ * During such a handler its signal is blocked. */
+static bool may_be_in_handler(void)
+{
+	sigset_t mask;
+
+	return pthread_sigmask(SIG_SETMASK, NULL, &mask) != 0 || sigismember(&mask, SIGCHLD) == 1;
+}
+
 void sampler_poll(void)
 {
 	struct board *board = heaplog_board;
@@ -337,6 +346,9 @@ void sampler_poll(void)
 		struct slot *slot = &board->slots[i];
 		uint32_t expected = 0;
 
+		/* Started by whoever calls next from outside of a handler. */
+		if (atomic_load(&slot->state) == SLOT_CLAIMED && may_be_in_handler())
+			break;
 		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task
 		 * taken. */
 		if (atomic_load(&slot->state) == SLOT_CLAIMED && slot->kind == SLOT_TASK &&
