@@ -115,4 +115,6 @@ lint:
 clean:
 	rm -rf $(BUILD) build-asan build-ubsan build-tsan
 
+# Targets that belong to one room stand in that room: src/cli/cli.mk, tests/accuracy/accuracy.mk and so on.
+include $(wildcard src/*/*.mk tests/*/*.mk)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
