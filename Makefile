@@ -36,7 +36,8 @@ LIB     := $(BUILD)/libheaplog.so
 # Every tests/test_<topic>.c is a cmocka program; tests/helper_*.c are programs that tests run.
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helper_*.c))
-PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) src/preload/nx.c src/preload/annotate.c src/preload/environment.c)
+PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) src/preload/nx.c src/preload/annotate.c src/preload/environment.c \
+            src/preload/cause.c)
 
 .PHONY: all check test-build check-asan check-ubsan check-tsan check-valgrind e2e symbols install uninstall format lint clean quickstart
 .SECONDARY:

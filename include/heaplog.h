@@ -24,6 +24,7 @@
  * Environment of the runner
  *	NX_LOG_HEAP_USAGE     "true" or "1": measure and show. Anything else or unset: off.
  *	HEAPLOG               "1": the same, for runners other than Nx.
+ *	HEAPLOG_WARN          a size ("800MB", "1.5GB"): a peak above it is shown as "over 1.5GB". Unset: no threshold.
  *	HEAPLOG_RESULTS       path of the results file to which each record is appended (created with mode 0600; a
  *symbolic link or anything but a regular file is refused). Unset: no file. HEAPLOG_INTERVAL_MS   period between two
  *samples, in milliseconds.
@@ -48,6 +49,7 @@
  *	start             string: RFC 3339 in UTC with milliseconds, "2026-11-23T21:00:00.123Z"; sorts as text
  *	duration_ms       milliseconds from start to the end of the task, >= 0
  *	exit              {"code":N}, N from 0 to 255, or {"signal":"SIGKILL"} ("SIG34" for a signal without a name)
+ *	oom               true: the kernel killed the task, or its command, for want of memory
  *	metric            string: what the sizes are. "rss": resident set size, summed over the task's processes
  *	peak_bytes        bytes: the largest sum that was seen. A lower bound of the truth. 0: nothing was measured
  *	peak_upper_bytes  bytes: an upper bound of the truth, >= peak_bytes
@@ -77,6 +79,7 @@
 #define HEAPLOG_ENV_ON "HEAPLOG"
 #define HEAPLOG_ENV_RESULTS "HEAPLOG_RESULTS"
 #define HEAPLOG_ENV_INTERVAL_MS "HEAPLOG_INTERVAL_MS"
+#define HEAPLOG_ENV_WARN "HEAPLOG_WARN"
 
 /* What /proc/PID/fd/N of a result begins with; the task follows. */
 #define HEAPLOG_RESULT_LINK "/memfd:heaplog:"

@@ -11,17 +11,22 @@
 #define MB ((uint64_t)1 << 20)
 
 /* Bytes behind the buffer's end and behind the suffix must stay as they were. */
-static void check(uint64_t peak, int signal, bool coloured, const char *expected)
+static void check_figure(const struct figure *figure, bool coloured, const char *expected)
 {
 	char text[ANNOTATE_SUFFIX_MAX + 16];
 	size_t length;
 
 	memset(text, '#', sizeof(text));
-	length = annotate_suffix(peak, signal, coloured, text);
+	length = annotate_suffix(figure, coloured, text);
 	assert_int_equal(length, strlen(expected));
 	assert_memory_equal(text, expected, length);
 	for (size_t i = ANNOTATE_SUFFIX_MAX; i < sizeof(text); i++)
 		assert_int_equal(text[i], '#');
+}
+
+static void check(uint64_t peak, int signal, bool coloured, const char *expected)
+{
+	check_figure(&(struct figure){.peak = peak, .signal = signal}, coloured, expected);
 }
 
 static void test_sizes(void **state)
@@ -60,16 +65,35 @@ static void test_colour(void **state)
 	check(512 * MB, SIGKILL, true, "\x1b[2m (peak: 512MB, SIGKILL)\x1b[22m");
 }
 
+static void test_causes(void **state)
+{
+	const struct figure oom = {.peak = 3891 * MB, .signal = SIGKILL, .oom = true};
+	const struct figure over = {.peak = 1843 * MB, .warn = 1536 * MB};
+	const struct figure under = {.peak = 1536 * MB, .warn = 1536 * MB};
+	const struct figure both = {.peak = 3891 * MB, .warn = 1536 * MB, .signal = SIGKILL, .oom = true};
+	const struct figure last = {.peak = 512 * MB, .last = true};
+
+	(void)state;
+	check_figure(&oom, false, " (peak: 3.8GB, OOM-killed)");
+	check_figure(&over, false, " (peak: 1.8GB, over 1.5GB)");
+	check_figure(&over, true, "\x1b[33m (peak: 1.8GB, over 1.5GB)\x1b[39m");
+	check_figure(&under, true, "\x1b[2m (peak: 1.5GB)\x1b[22m");
+	check_figure(&both, false, " (peak: 3.8GB, over 1.5GB, OOM-killed)");
+	check_figure(&last, true, "\x1b[2m (last peak: 512MB)\x1b[22m");
+}
+
 static void test_always_fits(void **state)
 {
 	(void)state;
 	for (int signal = 0; signal < 200; signal++) {
 		char text[ANNOTATE_SUFFIX_MAX];
-		size_t length = annotate_suffix(UINT64_MAX, signal, true, text);
+		const struct figure figure = {
+		    .peak = UINT64_MAX, .warn = UINT64_MAX - 1, .signal = signal, .last = true};
+		size_t length = annotate_suffix(&figure, true, text);
 
 		assert_in_range(length, 20, ANNOTATE_SUFFIX_MAX);
 		/* Whole: a cut one would leave the terminal dim. */
-		assert_memory_equal(text + length - 6, ")\x1b[22m", 6);
+		assert_memory_equal(text + length - 6, ")\x1b[39m", 6);
 	}
 }
 
@@ -77,7 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sizes),  cmocka_unit_test(test_nothing_measured), cmocka_unit_test(test_signals),
-	    cmocka_unit_test(test_colour), cmocka_unit_test(test_always_fits),
+	    cmocka_unit_test(test_colour), cmocka_unit_test(test_always_fits),      cmocka_unit_test(test_causes),
 	};
 
 	return cmocka_run_group_tests_name("annotate", tests, NULL, NULL);

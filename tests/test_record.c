@@ -69,12 +69,13 @@ static void test_line(void **state)
 
 	size_t length = heaplog_record_format(&record, line, sizeof(line));
 	assert_int_equal(length, strlen(line));
-	assert_string_equal(line, "{\"v\":1,\"run\":\"r\",\"task\":\"a:b\",\"runner\":\"nx\",\"pid\":42,"
-				  "\"start\":\"2026-11-23T21:00:00.123Z\",\"duration_ms\":7,\"exit\":{\"code\":0},"
-				  "\"metric\":\"rss\",\"peak_bytes\":1000,\"peak_upper_bytes\":1010,\"exact\":true,"
-				  "\"peak_at_ms\":0,\"samples\":0,\"interval_ms\":500,\"processes_max\":0,"
-				  "\"top\":[{\"pid\":42,\"command\":\"node \\\"b\\\"\",\"bytes\":900}],"
-				  "\"series\":[[0,0],[5,1000]]}\n");
+	assert_string_equal(
+	    line, "{\"v\":1,\"run\":\"r\",\"task\":\"a:b\",\"runner\":\"nx\",\"pid\":42,"
+		  "\"start\":\"2026-11-23T21:00:00.123Z\",\"duration_ms\":7,\"exit\":{\"code\":0},\"oom\":false,"
+		  "\"metric\":\"rss\",\"peak_bytes\":1000,\"peak_upper_bytes\":1010,\"exact\":true,"
+		  "\"peak_at_ms\":0,\"samples\":0,\"interval_ms\":500,\"processes_max\":0,"
+		  "\"top\":[{\"pid\":42,\"command\":\"node \\\"b\\\"\",\"bytes\":900}],"
+		  "\"series\":[[0,0],[5,1000]]}\n");
 	summary.peak_upper_bytes = 1011;
 	record.exit = HEAPLOG_EXIT_SIGNAL;
 	record.exit_value = SIGKILL;

@@ -597,9 +597,10 @@ struct run {
 static size_t suffix_of(const struct run *run, const struct task *task, bool coloured,
 			char text[static ANNOTATE_SUFFIX_MAX])
 {
-	uint64_t index = (uint64_t)(task - run->tasks.tasks);
+	const uint64_t index = (uint64_t)(task - run->tasks.tasks);
+	const struct figure figure = {.peak = (101 + index) << 20, .signal = index % 3 == 2 ? 9 : 0};
 
-	return annotate_suffix((101 + index) << 20, index % 3 == 2 ? 9 : 0, coloured, text);
+	return annotate_suffix(&figure, coloured, text);
 }
 
 /* Hand chunks to the kernel as they are, and note whether it stopped inside one. */

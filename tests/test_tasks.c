@@ -357,6 +357,9 @@ static void test_malformed_values(void **state)
 	    {"HEAPLOG=\033]0;x", "heaplog: HEAPLOG=?]0;x is not true, 1, false or 0; using false\n"},
 	    {"HEAPLOG_INTERVAL_MS=12x",
 	     "heaplog: HEAPLOG_INTERVAL_MS=12x is not a number of milliseconds from 10 to 60000; using 500\n"},
+	    {"HEAPLOG_WARN=much",
+	     "heaplog: HEAPLOG_WARN=much is not a size such as 800MB or 1.5GB; using no threshold\n"},
+	    {"HEAPLOG_WARN=0", "heaplog: HEAPLOG_WARN=0 is not a size such as 800MB or 1.5GB; using no threshold\n"},
 	    {"HEAPLOG_INTERVAL_MS=5",
 	     "heaplog: HEAPLOG_INTERVAL_MS=5 is not a number of milliseconds from 10 to 60000; using 500\n"},
 	};
@@ -444,6 +447,35 @@ static void test_nested(void **state)
 	assert_int_equal(torture_strip(result->output), 0);
 }
 
+/* Above the threshold the suffix says so, yellow on a coloured line. */
+static void test_warn(void **state)
+{
+	struct torture_result *result =
+	    RUN(S("HEAPLOG_WARN=50MB"), S("-tc"), S("a"), S("build"), S("-"), TASK, S("hold"), S("100"), S("60"),
+		S("--"), S("b"), S("build"), S("-"), TASK, S("hold"), S("10"), S("60"));
+
+	(void)state;
+	assert_string_equal(result->errors, "");
+	assert_non_null(strstr(result->output, "a:build\033[33m (peak: 10"));
+	assert_non_null(strstr(result->output, "MB, over 50MB)\033[39m"));
+	assert_non_null(strstr(result->output, "b:build\033[2m (peak: 1"));
+}
+
+/* A shell ends with 128 and the number of the signal that ended its command. */
+static void test_shell_names_signal(void **state)
+{
+	char command[5000];
+	struct torture_result *result;
+
+	(void)state;
+	snprintf(command, sizeof command, "%s kill 10 6; exit $?", TASK);
+	result = RUN(NULL, S("-t"), S("a"), S("build"), S("-"), S("sh"), S("-c"), command);
+	assert_non_null(strstr(result->output, "MB, SIGABRT)"));
+	snprintf(command, sizeof command, "%s kill 10 9; exit $?", TASK);
+	result = RUN(NULL, S("-t"), S("a"), S("build"), S("-"), S("sh"), S("-c"), command);
+	assert_non_null(strstr(result->output, "MB, SIGKILL)"));
+}
+
 /* A spawn that fails is no task, and its errors are libc's. */
 static void test_failed_exec(void **state)
 {
@@ -497,6 +529,8 @@ int main(void)
 	    TORTURE(test_example_formatter),
 	    TORTURE(test_nested),
 	    TORTURE(test_failed_exec),
+	    TORTURE(test_warn),
+	    TORTURE(test_shell_names_signal),
 	    TORTURE(test_many_tasks),
 	};
 	const struct CMUnitTest preload_tests[] = {

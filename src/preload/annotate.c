@@ -40,7 +40,6 @@ static void append_signal(struct text *text, int signal)
 {
 	const char *name = heaplog_signal_name(signal);
 
-	append(text, ", ");
 	if (name) {
 		append(text, name);
 		return;
@@ -49,18 +48,32 @@ static void append_signal(struct text *text, int signal)
 	append_number(text, (unsigned)signal);
 }
 
-size_t annotate_suffix(uint64_t peak, int signal, bool coloured, char text[static ANNOTATE_SUFFIX_MAX])
+size_t annotate_suffix(const struct figure *figure, bool coloured, char text[static ANNOTATE_SUFFIX_MAX])
 {
+	const bool over = figure->warn && figure->peak > figure->warn;
 	char size[HEAPLOG_SIZE_TEXT];
 	struct text suffix = {.bytes = text};
 
-	if (peak == 0)
+	if (figure->peak == 0)
 		return 0;
-	heaplog_size_format(peak, size);
-	append(&suffix, coloured ? "\x1b[2m (peak: " : " (peak: ");
+	if (coloured)
+		append(&suffix, over ? "\x1b[33m" : "\x1b[2m");
+	heaplog_size_format(figure->peak, size);
+	append(&suffix, figure->last ? " (last peak: " : " (peak: ");
 	append(&suffix, size);
-	if (signal > 0)
-		append_signal(&suffix, signal);
-	append(&suffix, coloured ? ")\x1b[22m" : ")");
+	if (over) {
+		heaplog_size_format(figure->warn, size);
+		append(&suffix, ", over ");
+		append(&suffix, size);
+	}
+	if (figure->oom) {
+		append(&suffix, ", OOM-killed");
+	} else if (figure->signal > 0) {
+		append(&suffix, ", ");
+		append_signal(&suffix, figure->signal);
+	}
+	append(&suffix, ")");
+	if (coloured)
+		append(&suffix, over ? "\x1b[39m" : "\x1b[22m");
 	return suffix.length;
 }

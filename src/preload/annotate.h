@@ -6,11 +6,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ANNOTATE_SUFFIX_MAX = 96 };
+enum { ANNOTATE_SUFFIX_MAX = 112 };
 
-/* Write " (peak: 512MB)" into text; dim (SGR 2 ... 22) when coloured. peak: bytes, > 0. signal: the number of the
- * signal that ended the task, 0 for none: then " (peak: 512MB, SIGKILL)". Returns the length, no NUL is needed; 0 when
- * peak is 0. */
-size_t annotate_suffix(uint64_t peak, int signal, bool coloured, char text[static ANNOTATE_SUFFIX_MAX]);
+/* What a suffix says. All zero but for the peak: " (peak: 512MB)". */
+struct figure {
+	uint64_t peak; /* bytes; 0: there is no figure, and no suffix */
+	uint64_t warn; /* bytes, as HEAPLOG_WARN has it; a peak above it is yellow and says so. 0: no threshold */
+	int signal;    /* number of the signal that ended the task, 0: none */
+	bool oom;      /* the kernel ended it for want of memory; said instead of the signal */
+	bool last;     /* of an earlier run: " (last peak: …)" */
+};
+
+/* Write " (peak: 512MB, over 500MB, OOM-killed)" into text; when coloured dim (SGR 2 … 22), and yellow (33 … 39) above
+ * the threshold. Returns the length, at most ANNOTATE_SUFFIX_MAX; no NUL is written. 0 when there is no figure. */
+size_t annotate_suffix(const struct figure *figure, bool coloured, char text[static ANNOTATE_SUFFIX_MAX]);
 
 #endif

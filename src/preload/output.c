@@ -80,8 +80,8 @@ static void write_rest(int fd, const char *text, size_t length)
 static ssize_t write_line(int fd, const char *chunk, size_t length, const struct nx_line *line, struct task *task)
 {
 	char suffix[ANNOTATE_SUFFIX_MAX + 1];
-	const int signal = task->exit == HEAPLOG_EXIT_SIGNAL ? task->exit_value : 0;
-	size_t added = annotate_suffix(result_peak(task), signal, line->coloured, suffix);
+	const struct figure figure = result_figure(task);
+	size_t added = annotate_suffix(&figure, line->coloured, suffix);
 	struct iovec parts[3] = {
 	    {.iov_base = (void *)(uintptr_t)chunk, .iov_len = line->insert_at},
 	    {.iov_base = suffix, .iov_len = added},

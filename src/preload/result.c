@@ -124,6 +124,7 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 	    .duration_ms = (task->end_ns - task->start_ns) / 1000000,
 	    .exit = task->exit,
 	    .exit_value = task->exit_value,
+	    .oom = task->cause.oom,
 	    .interval_ms = summary->interval_ms,
 	    .metric = "rss",
 	    .summary = summary,
@@ -138,7 +139,7 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 		make_fd(task);
 }
 
-uint64_t result_peak(const struct task *task)
+static uint64_t peak_of(const struct task *task)
 {
 	char line[1024]; /* the peak stands before the long fields */
 	uint64_t peak = 0;
@@ -151,6 +152,16 @@ uint64_t result_peak(const struct task *task)
 		return task->peak_bytes;
 	line[length] = '\0';
 	return heaplog_record_uint64(line, "peak_bytes", &peak) == 0 ? peak : task->peak_bytes;
+}
+
+struct figure result_figure(const struct task *task)
+{
+	return (struct figure){
+	    .peak = peak_of(task),
+	    .warn = heaplog_runtime.warn_bytes,
+	    .signal = task->cause.signal,
+	    .oom = task->cause.oom,
+	};
 }
 
 static _Atomic int failure;

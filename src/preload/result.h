@@ -2,6 +2,7 @@
 #ifndef HEAPLOG_PRELOAD_RESULT_H
 #define HEAPLOG_PRELOAD_RESULT_H
 
+#include "preload/annotate.h"
 #include "preload/tasks.h"
 
 /* Format the record of task and put it into a new result fd. Nothing is made where nothing was measured (peak 0), and
@@ -11,8 +12,9 @@ void result_make(struct task *task, const struct heaplog_summary *summary);
 /* Close the task's result fd if the number still is ours. */
 void result_drop(struct task *task);
 
-/* The peak as the result fd says it, in bytes; the task's own copy when the program has closed the fd. */
-uint64_t result_peak(const struct task *task);
+/* What the suffix of the task says. The peak is as the result fd has it, or the task's own copy when the program has
+ * closed the fd. */
+struct figure result_figure(const struct task *task);
 
 /* Note that HEAPLOG_RESULTS could not be written (errno value). A sampler thread has no stderr of its own, so that a
  * thread of the runner says it, once: result_warn. */

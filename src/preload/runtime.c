@@ -3,6 +3,7 @@
 #include "preload/environment.h"
 #include "preload/real.h"
 #include "preload/tasks.h"
+#include "record/size.h"
 
 #include <bsd/stdlib.h>
 #include <dlfcn.h>
@@ -118,8 +119,12 @@ static void read_settings(void)
 {
 	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
 	const char *results = secure_getenv("HEAPLOG_RESULTS");
+	const char *warn = secure_getenv("HEAPLOG_WARN");
 	const char *error = NULL;
 
+	if (warn && *warn &&
+	    (heaplog_size_parse(warn, &heaplog_runtime.warn_bytes) != 0 || !heaplog_runtime.warn_bytes))
+		malformed("HEAPLOG_WARN", warn, "a size such as 800MB or 1.5GB", "no threshold");
 	heaplog_runtime.interval_ms = INTERVAL_DEFAULT_MS;
 	if (interval && *interval) {
 		const long long value = strtonum(interval, INTERVAL_MIN_MS, INTERVAL_MAX_MS, &error);

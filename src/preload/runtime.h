@@ -16,7 +16,8 @@ struct runtime {
 	bool on;
 	bool output_known[2]; /* stdout and stderr were open at the start */
 	uint32_t interval_ms;
-	size_t tls_size; /* bytes of static thread-local storage, which comes out of every thread's stack */
+	uint64_t warn_bytes; /* HEAPLOG_WARN; 0: none */
+	size_t tls_size;     /* bytes of static thread-local storage, which comes out of every thread's stack */
 	dev_t output_device[2];
 	ino_t output_inode[2];
 	dev_t output_rdev[2];

@@ -158,6 +158,7 @@ static void finish(struct task *task)
 	heaplog_peak_reaped(summary, task->maxrss, 0, task->maxrss_at_ms);
 	task->peak_bytes = summary->peak_bytes;
 	task->end_ns = sampler_now();
+	task->cause = cause_of(task->exit, task->exit_value, false, false);
 	result_make(task, summary);
 	atomic_store(&task->state, TASK_FINISHED);
 	atomic_fetch_add(&heaplog_process->pending, 1);

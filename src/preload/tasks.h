@@ -4,6 +4,7 @@
 
 #include "measure/peak.h"
 #include "preload/board.h"
+#include "preload/cause.h"
 #include "record/record.h"
 
 #include <sys/resource.h>
@@ -33,6 +34,7 @@ struct task {
 	uint64_t maxrss_at_ms;
 	enum heaplog_exit exit;
 	int exit_value;
+	struct cause cause;
 	uint64_t peak_bytes; /* final */
 	/* The result fd: descriptor and inode, since the program may close all descriptors and use the number again. */
 	int fd;

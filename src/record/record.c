@@ -252,6 +252,7 @@ static void put_all_but_lists(struct text *text, const struct heaplog_record *re
 	put(text, "\"");
 	put_number_field(text, ",\"duration_ms\":", record->duration_ms);
 	put_exit(text, record->exit, record->exit_value);
+	put(text, record->oom ? ",\"oom\":true" : ",\"oom\":false");
 	put_string_field(text, ",\"metric\":", record->metric);
 	put_number_field(text, ",\"peak_bytes\":", summary->peak_bytes);
 	put_number_field(text, ",\"peak_upper_bytes\":", summary->peak_upper_bytes);

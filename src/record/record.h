@@ -24,6 +24,7 @@ struct heaplog_record {
 	uint64_t duration_ms;
 	enum heaplog_exit exit; /* UNKNOWN: "exit" is left out */
 	int exit_value;         /* exit code, or signal number */
+	bool oom;               /* the kernel killed it for want of memory */
 	uint32_t interval_ms;   /* as configured */
 	const char *metric;     /* "rss" */
 	const struct heaplog_summary *summary;
