@@ -5,7 +5,6 @@
 #include "preload/tasks.h"
 #include "record/size.h"
 
-#include <bsd/stdlib.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -115,25 +114,36 @@ static int read_switch(const char *name)
 	return 0;
 }
 
+/* Digits alone, within low and high; *value is touched only then. Not libbsd's strtonum: its object is built with a
+ * stack guard, which on aarch64 makes ld-linux-aarch64.so.1 a second needed library, and it takes " +500". */
+static bool read_number(const char *text, uint32_t low, uint32_t high, uint32_t *value)
+{
+	uint64_t number = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (*at < '0' || *at > '9' || number > high)
+			return false;
+		number = number * 10 + (uint64_t)(*at - '0');
+	}
+	if (!*text || number < low || number > high)
+		return false;
+	*value = (uint32_t)number;
+	return true;
+}
+
 static void read_settings(void)
 {
 	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
 	const char *results = secure_getenv("HEAPLOG_RESULTS");
 	const char *warn = secure_getenv("HEAPLOG_WARN");
-	const char *error = NULL;
 
 	if (warn && *warn &&
 	    (heaplog_size_parse(warn, &heaplog_runtime.warn_bytes) != 0 || !heaplog_runtime.warn_bytes))
 		malformed("HEAPLOG_WARN", warn, "a size such as 800MB or 1.5GB", "no threshold");
 	heaplog_runtime.interval_ms = INTERVAL_DEFAULT_MS;
-	if (interval && *interval) {
-		const long long value = strtonum(interval, INTERVAL_MIN_MS, INTERVAL_MAX_MS, &error);
-
-		if (error)
-			malformed("HEAPLOG_INTERVAL_MS", interval, "a number of milliseconds from 10 to 60000", "500");
-		else
-			heaplog_runtime.interval_ms = (uint32_t)value;
-	}
+	if (interval && *interval &&
+	    !read_number(interval, INTERVAL_MIN_MS, INTERVAL_MAX_MS, &heaplog_runtime.interval_ms))
+		malformed("HEAPLOG_INTERVAL_MS", interval, "a number of milliseconds from 10 to 60000", "500");
 	if (!results || !*results)
 		return;
 	/* Made absolute now: the runner may change its directory before the first record. */
