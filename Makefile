@@ -27,7 +27,9 @@ ALL_CFLAGS = $(COMMON) $(SANITIZE) $(CFLAGS)
 MEASURE := $(wildcard src/measure/*.c)
 RECORD  := $(wildcard src/record/*.c)
 PRELOAD := $(wildcard src/preload/*.c)
-ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
+TARGET  := $(shell $(CC) -dumpmachine 2>/dev/null)
+ARCH    := $(firstword $(subst -, ,$(TARGET)))
+MACHINE := $(ARCH)$(if $(findstring musl,$(TARGET)),-musl)
 VFORK   := $(wildcard src/preload/vfork_$(ARCH).S)
 LIB_SRC := $(PRELOAD) $(MEASURE) $(RECORD) $(VFORK)
 LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(LIB_SRC))
@@ -54,7 +56,7 @@ $(BUILD)/%.S.o: %.S
 # The version script: only posix_spawn needs versions (scripts/symbols.sh says why); all else is exported unversioned.
 $(BUILD)/libheaplog.map: src/preload/symbols.def scripts/symbols.sh
 	@mkdir -p $(@D)
-	$(Q)sh scripts/symbols.sh map $(ARCH) > $@
+	$(Q)sh scripts/symbols.sh map $(MACHINE) > $@
 
 $(LIB): $(LIB_OBJ) $(BUILD)/libheaplog.map
 	$(if $(Q),@echo "  LINK  $@")
@@ -95,7 +97,7 @@ quickstart: $(LIB)
 	$(Q)sh scripts/quickstart.sh
 # The exported names, what is imported, and what is needed, against symbols.def.
 symbols: $(LIB)
-	$(Q)sh scripts/symbols.sh check $(ARCH) $(LIB)
+	$(Q)sh scripts/symbols.sh check $(MACHINE) $(LIB)
 
 install: $(LIB)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include

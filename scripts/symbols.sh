@@ -1,14 +1,16 @@
 #!/bin/sh
 # The exported names, from one list (src/preload/symbols.def).
-#   symbols.sh map ARCH           the linker's version script
-#   symbols.sh check ARCH LIBRARY compares the library with the list; prints what differs
+#   symbols.sh map MACHINE            the linker's version script
+#   symbols.sh check MACHINE LIBRARY  compares the library with the list; prints what differs
+# MACHINE: x86_64, aarch64 and so on; -musl behind it where libc is musl.
 set -eu
 cd "$(dirname "$0")/.."
 def=src/preload/symbols.def
+arch=${2%-musl}
 
 names() {
 	sed -n 's/^SYMBOL(\([^,]*\),.*/\1/p; s/^ALIAS(\([^,]*\),.*/\1/p' "$def" |
-		if [ "$1" = x86_64 ] || [ "$1" = aarch64 ]; then cat; else grep -v vfork; fi | sort
+		if [ "$arch" = x86_64 ] || [ "$arch" = aarch64 ]; then cat; else grep -v vfork; fi | sort
 }
 
 case $1 in
@@ -20,7 +22,7 @@ map)
 		echo 'GLIBC_2.15 { global: posix_spawn; posix_spawnp; } GLIBC_2.2.5;'
 	else
 		echo '{ global:'
-		names "$2" | sed 's/$/;/'
+		names | sed 's/$/;/'
 		echo 'local: *; };'
 	fi
 	;;
@@ -31,7 +33,7 @@ check)
 		failed=1
 	}
 	want=$(
-		names "$2"
+		names
 		[ "$2" != x86_64 ] || sed -n 's/^VERSIONED(\([^,]*\), *\(.*\))/\1@\2/p' "$def"
 	)
 	# Absolute symbols are the names of the versions themselves.
@@ -41,11 +43,13 @@ check)
 have: $(echo "$have" | tr '\n' ' ')
 want: $(echo "$want" | tr '\n' ' ')"
 	needed=$(readelf -d "$3" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
-	[ "$needed" = libc.so.6 ] || fail "needs more than libc.so.6: $needed"
+	libc=libc.so.6
+	[ "$arch" = "$2" ] || libc=libc.so
+	[ "$needed" = $libc ] || fail "needs more than $libc: $needed"
 	bad=$(nm -D --undefined-only "$3" | awk '{ print $2 }' | sed 's/@.*//' |
 		grep -E '_chk$|^(exit|_exit|_Exit|abort|__assert|__assert_fail|malloc|calloc|realloc|free|printf|fprintf|snprintf)$' || true)
 	[ -z "$bad" ] || fail "imports what it must not: $bad"
-	[ $failed -ne 0 ] || echo "symbols: $(echo "$have" | wc -l) exported names as listed; needs libc.so.6 alone; no _chk, exit, abort, assert, malloc or stdio imported"
+	[ $failed -ne 0 ] || echo "symbols: $(echo "$have" | wc -l) exported names as listed; needs $libc alone; no _chk, exit, abort, assert, malloc or stdio imported"
 	exit $failed
 	;;
 esac

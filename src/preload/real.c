@@ -16,6 +16,10 @@ static long missing(void)
 	return -1;
 }
 
+#if !defined(__GLIBC__) /* musl: one version of everything */
+#define dlvsym(handle, name, version) dlsym(handle, name)
+#endif
+
 static void *next(const char *name, const char *version)
 {
 	void *symbol = version ? dlvsym(RTLD_NEXT, name, version) : dlsym(RTLD_NEXT, name);
@@ -44,7 +48,7 @@ void real_resolve(void)
 #undef SYMBOL
 #undef ALIAS
 #undef VERSIONED
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__GLIBC__)
 	/* 2.2.5 runs a script without #! through sh, 2.15 returns ENOEXEC: a wrapper must call the one it stands for.
 	 */
 	symbol = next("posix_spawn", "GLIBC_2.2.5");
@@ -64,23 +68,48 @@ void real_resolve(void)
 	errno = saved;
 }
 
+struct search {
+	uintptr_t address; /* of a function */
+	bool found;        /* the object that holds it has our soname */
+};
+
+/* Does the object's soname say that it is one of us, and does it hold the function? */
+static int visit_object(struct dl_phdr_info *object, size_t size, void *data)
+{
+	struct search *search = data;
+	const ElfW(Dyn) *dynamic = NULL;
+	ElfW(Addr) strings = 0;
+	size_t soname = 0;
+	bool holds = false;
+
+	(void)size;
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		const ElfW(Addr) start = object->dlpi_addr + segment->p_vaddr;
+
+		if (segment->p_type == PT_LOAD && search->address - start < segment->p_memsz)
+			holds = true;
+		if (segment->p_type == PT_DYNAMIC)
+			dynamic = (const ElfW(Dyn) *)start;
+	}
+	for (; holds && dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+		if (dynamic->d_tag == DT_STRTAB)
+			strings = dynamic->d_un.d_ptr;
+		else if (dynamic->d_tag == DT_SONAME)
+			soname = dynamic->d_un.d_val;
+	}
+	/* glibc has put the address in place of the offset, musl leaves the file's. */
+	if (strings && strings < object->dlpi_addr)
+		strings += object->dlpi_addr;
+	search->found = strings && soname && strcmp((const char *)strings + soname, "libheaplog.so") == 0;
+	return holds;
+}
+
 bool real_is_another_heaplog(void)
 {
-	const struct link_map *map = NULL;
-	const ElfW(Dyn) * entry;
-	const char *strings = NULL;
-	const char *soname = NULL;
-	Dl_info info;
-	void *address;
+	struct search search = {.found = false};
 
-	memcpy(&address, &heaplog_real.write, sizeof address);
-	if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
-		return false;
-	for (entry = map->l_ld; entry->d_tag != DT_NULL; entry++)
-		if (entry->d_tag == DT_STRTAB)
-			strings = (const char *)entry->d_un.d_ptr;
-	for (entry = map->l_ld; strings && entry->d_tag != DT_NULL; entry++)
-		if (entry->d_tag == DT_SONAME)
-			soname = strings + entry->d_un.d_val;
-	return soname && strcmp(soname, "libheaplog.so") == 0;
+	memcpy(&search.address, &heaplog_real.write, sizeof search.address);
+	dl_iterate_phdr(visit_object, &search);
+	return search.found;
 }

@@ -45,8 +45,13 @@ static inline const struct real *real(void)
 
 #define HEAPLOG_EXPORT __attribute__((visibility("default")))
 
-/* A second name for a wrapper, with the attributes that libc's header gave the first. */
+/* A second name for a wrapper, with the attributes that libc's header gave the first: gcc warns where they differ,
+ * clang neither knows "copy" nor asks for it. */
+#if defined(__GNUC__) && !defined(__clang__)
 #define HEAPLOG_ALIAS(alias_name, name) \
 	HEAPLOG_EXPORT extern __typeof__(name) alias_name __attribute__((alias(#name), copy(name)))
+#else
+#define HEAPLOG_ALIAS(alias_name, name) HEAPLOG_EXPORT extern __typeof__(name) alias_name __attribute__((alias(#name)))
+#endif
 
 #endif

@@ -84,6 +84,10 @@ HEAPLOG_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 	return result;
 }
 
+#if !defined(__GLIBC__) /* musl does not declare it */
+int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
+#endif
+
 /* int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags); */
 HEAPLOG_EXPORT int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
 {

@@ -27,7 +27,7 @@ static int spawn(spawn_function function, pid_t *pid, const char *path, const po
 	    char *const argv[], char *const envp[]
 #define SPAWN_ARGUMENTS pid, path, actions, attributes, argv, envp
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__GLIBC__)
 /* The older version runs a script without #! through the shell; a program that asked for it must get it. */
 HEAPLOG_EXPORT int heaplog_posix_spawn(SPAWN_PARAMETERS);
 HEAPLOG_EXPORT int heaplog_posix_spawnp(SPAWN_PARAMETERS);
