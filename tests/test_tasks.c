@@ -357,6 +357,8 @@ static void test_malformed_values(void **state)
 	    {"HEAPLOG=\033]0;x", "heaplog: HEAPLOG=?]0;x is not true, 1, false or 0; using false\n"},
 	    {"HEAPLOG_INTERVAL_MS=12x",
 	     "heaplog: HEAPLOG_INTERVAL_MS=12x is not a number of milliseconds from 10 to 60000; using 500\n"},
+	    {"HEAPLOG_TASK={P", "heaplog: HEAPLOG_TASK={P is not nx, npm, all or a pattern such as "
+				"{VARIABLE}:{VARIABLE}[:{VARIABLE}]; using nx\n"},
 	    {"HEAPLOG_WARN=much",
 	     "heaplog: HEAPLOG_WARN=much is not a size such as 800MB or 1.5GB; using no threshold\n"},
 	    {"HEAPLOG_WARN=0", "heaplog: HEAPLOG_WARN=0 is not a size such as 800MB or 1.5GB; using no threshold\n"},

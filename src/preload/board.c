@@ -24,6 +24,9 @@ void board_prepare(void)
 	 * change. */
 	if (owner == self || owner != 0)
 		return;
+	/* A subshell of a runner whose children are all tasks: it is a part of that runner's work, not a runner. */
+	if (heaplog_runtime.rule.preset == TASK_ALL && heaplog_runtime.started != self)
+		return;
 	runtime_lock(mask);
 	if (atomic_load(&heaplog_process->owner) == 0) {
 		/* Not the inherited one: that belongs to the parent's children, our siblings. */

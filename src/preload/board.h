@@ -34,8 +34,10 @@ struct slot {
 	uint64_t carry_over;   /* bytes of ru_maxrss that the child had before its exec */
 	uint64_t start_ns;     /* CLOCK_MONOTONIC */
 	struct timespec start; /* CLOCK_REALTIME */
-	/* Offsets into the slot's text; 0: none (the text begins with an empty string). */
-	uint32_t project, target, configuration, hash;
+	bool batch;            /* a worker of Nx for a batch of tasks: it has no name */
+	/* Offsets into the slot's text; 0: none (the text begins with an empty string). name: where it is not
+	 * project:target[:configuration]. */
+	uint32_t name, project, target, configuration, hash;
 	struct task *_Atomic task; /* the runner's own; meaningless to others */
 };
 

@@ -40,17 +40,19 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, char 
 	struct slot_bulk *bulk;
 	struct slot *slot;
 	size_t used = 1;
-	const bool is_task = envp && task_recognise(envp, &name);
+	const enum task_what what = envp ? task_recognise(&heaplog_runtime.rule, argv, envp, &name) : TASK_NOTHING;
 
-	if (!is_task && !(envp && task_is_daemon(argv)))
+	if (what == TASK_NOTHING)
 		return;
 	slot = board_take(board, pid);
 	if (!slot)
 		return;
 	bulk = board_bulk(board, slot);
-	slot->kind = is_task ? SLOT_TASK : SLOT_SCRATCH;
-	if (is_task && atomic_load(&slot->state) == SLOT_FILLING) {
+	slot->kind = what == TASK_DAEMON ? SLOT_SCRATCH : SLOT_TASK;
+	if (what != TASK_DAEMON && atomic_load(&slot->state) == SLOT_FILLING) {
 		bulk->text[0] = '\0';
+		slot->batch = what == TASK_BATCH;
+		slot->name = name.text[0] ? keep(bulk, &used, name.text) : 0;
 		slot->project = keep(bulk, &used, name.project);
 		slot->target = keep(bulk, &used, name.target);
 		slot->configuration = keep(bulk, &used, name.configuration);
@@ -58,7 +60,8 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, char 
 		clock_gettime(CLOCK_REALTIME, &slot->start);
 		slot->start_ns = sampler_now();
 		/* A name that does not fit cannot be told from another: such a task gets no figure. */
-		if (!slot->project || !slot->target || (name.configuration && !slot->configuration))
+		if (what != TASK_BATCH && !slot->name &&
+		    (!slot->project || !slot->target || (name.configuration && !slot->configuration)))
 			slot->kind = SLOT_SCRATCH;
 	}
 	launch->board = board;

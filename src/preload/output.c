@@ -39,7 +39,8 @@ static struct task *match(const char *chunk, size_t length, struct nx_line *line
 	if (!chunk || !nx_parse(chunk, length, line) || line->cached)
 		return NULL;
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
-		if (atomic_load(&task->state) == TASK_FINISHED && (!best || strlen(task->name) > strlen(best->name)) &&
+		if (atomic_load(&task->state) == TASK_FINISHED && task->project &&
+		    (!best || strlen(task->name) > strlen(best->name)) &&
 		    nx_line_is(chunk, length, line, task_text(task, task->project), task_text(task, task->target),
 			       task_text(task, task->configuration)))
 			best = task;

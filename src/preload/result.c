@@ -118,7 +118,7 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 	    .target = task_text(task, task->target),
 	    .configuration = task_text(task, task->configuration),
 	    .hash = task_text(task, task->hash),
-	    .runner = "nx",
+	    .runner = heaplog_runtime.rule.runner,
 	    .pid = task->pid,
 	    .start = task->start,
 	    .duration_ms = (task->end_ns - task->start_ns) / 1000000,

@@ -1,9 +1,8 @@
 #include "preload/runtime.h"
 
-#include "preload/environment.h"
 #include "preload/real.h"
+#include "preload/settings.h"
 #include "preload/tasks.h"
-#include "record/size.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,10 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-enum { INTERVAL_DEFAULT_MS = 500, INTERVAL_MIN_MS = 10, INTERVAL_MAX_MS = 60000 };
 
 struct runtime heaplog_runtime;
 static struct process nobody;
@@ -67,96 +65,6 @@ void runtime_warn(const char *first, ...)
 	errno = saved;
 }
 
-/* Does the parent have us loaded as well? Then it has read the same variables and said what there was to say. */
-static bool parent_is_preloaded(void)
-{
-	char path[32] = "/proc/";
-	char text[65536];
-	char *digit = path + sizeof path - 1;
-	ssize_t length;
-	int fd;
-
-	*digit = '\0';
-	for (pid_t pid = getppid(); pid > 0; pid /= 10)
-		*--digit = (char)('0' + pid % 10);
-	memmove(path + 6, digit, strlen(digit) + 1);
-	strcat(path, "/environ");
-	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	length = syscall(SYS_read, fd, text, sizeof text - 1);
-	syscall(SYS_close, fd);
-	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1) {
-		text[length] = '\0';
-		if (strncmp(text + at, "LD_PRELOAD=", 11) == 0)
-			return environment_has_token(text + at + 11, heaplog_runtime.library);
-	}
-	return false;
-}
-
-static void malformed(const char *name, const char *value, const char *expected, const char *used)
-{
-	if (!parent_is_preloaded())
-		runtime_warn(name, "=", value, " is not ", expected, "; using ", used, (char *)NULL);
-}
-
-/* 1 on, 0 off, -1 not set. */
-static int read_switch(const char *name)
-{
-	const char *value = secure_getenv(name);
-
-	if (!value || !*value)
-		return -1;
-	if (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
-		return 1;
-	if (strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
-		malformed(name, value, "true, 1, false or 0", "false");
-	return 0;
-}
-
-/* Digits alone, within low and high; *value is touched only then. Not libbsd's strtonum: its object is built with a
- * stack guard, which on aarch64 makes ld-linux-aarch64.so.1 a second needed library, and it takes " +500". */
-static bool read_number(const char *text, uint32_t low, uint32_t high, uint32_t *value)
-{
-	uint64_t number = 0;
-
-	for (const char *at = text; *at; at++) {
-		if (*at < '0' || *at > '9' || number > high)
-			return false;
-		number = number * 10 + (uint64_t)(*at - '0');
-	}
-	if (!*text || number < low || number > high)
-		return false;
-	*value = (uint32_t)number;
-	return true;
-}
-
-static void read_settings(void)
-{
-	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
-	const char *results = secure_getenv("HEAPLOG_RESULTS");
-	const char *warn = secure_getenv("HEAPLOG_WARN");
-
-	if (warn && *warn &&
-	    (heaplog_size_parse(warn, &heaplog_runtime.warn_bytes) != 0 || !heaplog_runtime.warn_bytes))
-		malformed("HEAPLOG_WARN", warn, "a size such as 800MB or 1.5GB", "no threshold");
-	heaplog_runtime.interval_ms = INTERVAL_DEFAULT_MS;
-	if (interval && *interval &&
-	    !read_number(interval, INTERVAL_MIN_MS, INTERVAL_MAX_MS, &heaplog_runtime.interval_ms))
-		malformed("HEAPLOG_INTERVAL_MS", interval, "a number of milliseconds from 10 to 60000", "500");
-	if (!results || !*results)
-		return;
-	/* Made absolute now: the runner may change its directory before the first record. */
-	if (*results != '/' && getcwd(heaplog_runtime.results, RUNTIME_PATH_MAX))
-		strcat(heaplog_runtime.results, "/");
-	if (strlen(heaplog_runtime.results) + strlen(results) >= RUNTIME_PATH_MAX) {
-		heaplog_runtime.results[0] = '\0';
-		malformed("HEAPLOG_RESULTS", results, "a path that is short enough", "no results file");
-		return;
-	}
-	strcat(heaplog_runtime.results, results);
-}
-
 /* stdout and stderr by device and inode: libuv re-opens a terminal under another number, and a program may close fd 1
  * and get a file of its own there. */
 static void note_outputs(void)
@@ -200,15 +108,13 @@ __attribute__((constructor)) static void start(void)
 {
 	const int saved = errno;
 	struct process *process;
-	int nx, own;
+	char program[TASK_RUNNER_MAX] = "";
 
 	real_resolve();
 	note_own_name();
-	nx = read_switch("NX_LOG_HEAP_USAGE");
-	own = read_switch("HEAPLOG");
 	/* Inside a task: only the outermost runner annotates, since Nx caches a task's output and would replay our
 	 * figure. */
-	if ((nx != 1 && own != 1) || real_is_another_heaplog() || getenv("NX_TASK_TARGET_PROJECT"))
+	if (!settings_on() || real_is_another_heaplog() || getenv("NX_TASK_TARGET_PROJECT"))
 		goto done;
 	process = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (process == MAP_FAILED)
@@ -219,7 +125,14 @@ __attribute__((constructor)) static void start(void)
 		goto done;
 	}
 	heaplog_process = process;
-	read_settings();
+	settings_read();
+	/* Where every child is a task the outermost process is the runner. What it starts by another way than a task
+	 * (system, a subshell) has the library as well, and is no runner of its own. */
+	if (heaplog_runtime.rule.preset == TASK_ALL && settings_parent_has_us())
+		goto done;
+	prctl(PR_GET_NAME, program);
+	task_rule_start(&heaplog_runtime.rule, environ, program);
+	heaplog_runtime.started = getpid();
 	note_outputs();
 	dl_iterate_phdr(add_tls, &heaplog_runtime.tls_size);
 	heaplog_runtime.on = true;

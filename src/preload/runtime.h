@@ -2,6 +2,8 @@
 #ifndef HEAPLOG_PRELOAD_RUNTIME_H
 #define HEAPLOG_PRELOAD_RUNTIME_H
 
+#include "preload/task.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,10 +16,12 @@ enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256 };
 /* Written by the constructor and read-only from then on. All zero, that is off, before it and where it declined. */
 struct runtime {
 	bool on;
+	pid_t started;        /* the process in which the constructor ran */
 	bool output_known[2]; /* stdout and stderr were open at the start */
 	uint32_t interval_ms;
-	uint64_t warn_bytes; /* HEAPLOG_WARN; 0: none */
-	size_t tls_size;     /* bytes of static thread-local storage, which comes out of every thread's stack */
+	struct task_rule rule; /* HEAPLOG_TASK */
+	uint64_t warn_bytes;   /* HEAPLOG_WARN; 0: none */
+	size_t tls_size;       /* bytes of static thread-local storage, which comes out of every thread's stack */
 	dev_t output_device[2];
 	ino_t output_inode[2];
 	dev_t output_rdev[2];

@@ -37,14 +37,24 @@ static const char *slot_text(const struct slot_bulk *bulk, uint32_t offset)
 	return offset ? bulk->text + offset : NULL;
 }
 
+/* Does the task's result line come by the runner's hand, so that the write wrapper has something to wait for? */
+static bool has_line(void)
+{
+	return heaplog_runtime.rule.preset == TASK_NX;
+}
+
 /* A task that has several commands has several children, at once or one after the other (run-commands): the same task
  * until its result line was printed. The same name after that is a new run of it. */
 static struct task *find(const struct slot *slot, const struct slot_bulk *bulk)
 {
+	/* Two commands with the same words are two tasks, and a batch has no name at all. */
+	if (heaplog_runtime.rule.preset == TASK_ALL || slot->batch)
+		return NULL;
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
 		const uint32_t state = atomic_load(&task->state);
 
-		if ((state == TASK_RUNNING || state == TASK_FINISHED) &&
+		if ((state == TASK_RUNNING || state == TASK_FINISHED) && !task->batch &&
+		    (!slot->name || strcmp(task->name, slot_text(bulk, slot->name)) == 0) &&
 		    same(task_text(task, task->project), slot_text(bulk, slot->project)) &&
 		    same(task_text(task, task->target), slot_text(bulk, slot->target)) &&
 		    same(task_text(task, task->configuration), slot_text(bulk, slot->configuration)) &&
@@ -62,6 +72,34 @@ static void append_name(struct task *task, const char *separator, const char *te
 	}
 }
 
+static void append_number(char *text, unsigned number)
+{
+	char digits[3 * sizeof number + 1];
+	size_t at = sizeof digits - 1;
+
+	digits[at] = '\0';
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	strcat(text, digits + at);
+}
+
+static void name_task(struct task *task, const struct slot *slot)
+{
+	static unsigned batches; /* under the lock */
+
+	if (slot->batch) {
+		strcpy(task->name, "batch ");
+		append_number(task->name, ++batches);
+	} else if (slot->name) {
+		append_name(task, "", task->text + slot->name);
+	} else {
+		append_name(task, "", task_text(task, task->project));
+		append_name(task, ":", task_text(task, task->target));
+		append_name(task, ":", task_text(task, task->configuration));
+	}
+}
+
 static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 {
 	struct task *task =
@@ -73,14 +111,13 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 	task->start_ns = slot->start_ns;
 	task->start = slot->start;
 	task->fd = -1;
+	task->batch = slot->batch;
 	task->project = slot->project;
 	task->target = slot->target;
 	task->configuration = slot->configuration;
 	task->hash = slot->hash;
 	memcpy(task->text, bulk->text, sizeof task->text);
-	append_name(task, "", task_text(task, task->project));
-	append_name(task, ":", task_text(task, task->target));
-	append_name(task, ":", task_text(task, task->configuration));
+	name_task(task, slot);
 	heaplog_peak_init(&task->peak, task->start_ns, heaplog_runtime.interval_ms);
 	task->peak.summary.interval_ms = heaplog_runtime.interval_ms;
 	atomic_store(&task->next, tasks_first());
@@ -105,7 +142,8 @@ struct task *tasks_adopt(struct slot *slot)
 
 			/* The next of several commands. Lost to a thread that is annotating it just now: a new run. */
 			if (atomic_compare_exchange_strong(&task->state, &expected, TASK_RUNNING)) {
-				atomic_fetch_sub(&heaplog_process->pending, 1);
+				if (has_line())
+					atomic_fetch_sub(&heaplog_process->pending, 1);
 				atomic_store(&task->recorded, RECORD_NONE);
 				atomic_store(&task->closed, 0);
 			} else {
@@ -161,7 +199,8 @@ static void finish(struct task *task)
 	task->cause = cause_of(task->exit, task->exit_value, false, false);
 	result_make(task, summary);
 	atomic_store(&task->state, TASK_FINISHED);
-	atomic_fetch_add(&heaplog_process->pending, 1);
+	if (has_line())
+		atomic_fetch_add(&heaplog_process->pending, 1);
 }
 
 void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)

@@ -40,10 +40,11 @@ struct task {
 	int fd;
 	dev_t device;
 	ino_t inode;
+	bool batch; /* a worker of Nx for a batch of tasks; its name is "batch 1" and so on */
 	uint32_t project, target, configuration, hash;
 	size_t record_length;
 	char text[BOARD_TEXT];
-	char name[BOARD_TEXT + 4]; /* project:target[:configuration] */
+	char name[BOARD_TEXT + 4]; /* project:target[:configuration], or what HEAPLOG_TASK makes of it */
 	struct heaplog_peak peak;  /* the sampler's */
 	/* Two, so that the sampler writes one while the other is read; see tasks_publish. */
 	struct heaplog_summary summary[2];

@@ -1,0 +1,115 @@
+#include "preload/settings.h"
+
+#include "preload/environment.h"
+#include "preload/runtime.h"
+#include "record/size.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { INTERVAL_DEFAULT_MS = 500, INTERVAL_MIN_MS = 10, INTERVAL_MAX_MS = 60000 };
+
+bool settings_parent_has_us(void)
+{
+	char path[32] = "/proc/";
+	char text[65536];
+	char *digit = path + sizeof path - 1;
+	ssize_t length;
+	int fd;
+
+	*digit = '\0';
+	for (pid_t pid = getppid(); pid > 0; pid /= 10)
+		*--digit = (char)('0' + pid % 10);
+	memmove(path + 6, digit, strlen(digit) + 1);
+	strcat(path, "/environ");
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	length = syscall(SYS_read, fd, text, sizeof text - 1);
+	syscall(SYS_close, fd);
+	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1) {
+		text[length] = '\0';
+		if (strncmp(text + at, "LD_PRELOAD=", 11) == 0)
+			return environment_has_token(text + at + 11, heaplog_runtime.library);
+	}
+	return false;
+}
+
+/* A parent with the library has read the same variables and said what there was to say. */
+static void malformed(const char *name, const char *value, const char *expected, const char *used)
+{
+	if (!settings_parent_has_us())
+		runtime_warn(name, "=", value, " is not ", expected, "; using ", used, (char *)NULL);
+}
+
+/* 1 on, 0 off, -1 not set. */
+static int read_switch(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	if (!value || !*value)
+		return -1;
+	if (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
+		return 1;
+	if (strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+		malformed(name, value, "true, 1, false or 0", "false");
+	return 0;
+}
+
+/* Digits alone, within low and high; *value is touched only then. Not libbsd's strtonum: its object is built with a
+ * stack guard, which on aarch64 makes ld-linux-aarch64.so.1 a second needed library, and it takes " +500". */
+static bool read_number(const char *text, uint32_t low, uint32_t high, uint32_t *value)
+{
+	uint64_t number = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (*at < '0' || *at > '9' || number > high)
+			return false;
+		number = number * 10 + (uint64_t)(*at - '0');
+	}
+	if (!*text || number < low || number > high)
+		return false;
+	*value = (uint32_t)number;
+	return true;
+}
+
+void settings_read(void)
+{
+	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
+	const char *results = secure_getenv("HEAPLOG_RESULTS");
+	const char *warn = secure_getenv("HEAPLOG_WARN");
+	const char *task = secure_getenv("HEAPLOG_TASK");
+
+	if (!task_rule_read(&heaplog_runtime.rule, task))
+		malformed("HEAPLOG_TASK", task, "nx, npm, all or a pattern such as {VARIABLE}:{VARIABLE}[:{VARIABLE}]",
+			  "nx");
+	if (warn && *warn &&
+	    (heaplog_size_parse(warn, &heaplog_runtime.warn_bytes) != 0 || !heaplog_runtime.warn_bytes))
+		malformed("HEAPLOG_WARN", warn, "a size such as 800MB or 1.5GB", "no threshold");
+	heaplog_runtime.interval_ms = INTERVAL_DEFAULT_MS;
+	if (interval && *interval &&
+	    !read_number(interval, INTERVAL_MIN_MS, INTERVAL_MAX_MS, &heaplog_runtime.interval_ms))
+		malformed("HEAPLOG_INTERVAL_MS", interval, "a number of milliseconds from 10 to 60000", "500");
+	if (!results || !*results)
+		return;
+	/* Made absolute now: the runner may change its directory before the first record. */
+	if (*results != '/' && getcwd(heaplog_runtime.results, RUNTIME_PATH_MAX))
+		strcat(heaplog_runtime.results, "/");
+	if (strlen(heaplog_runtime.results) + strlen(results) >= RUNTIME_PATH_MAX) {
+		heaplog_runtime.results[0] = '\0';
+		malformed("HEAPLOG_RESULTS", results, "a path that is short enough", "no results file");
+		return;
+	}
+	strcat(heaplog_runtime.results, results);
+}
+
+bool settings_on(void)
+{
+	const int nx = read_switch("NX_LOG_HEAP_USAGE");
+	const int own = read_switch("HEAPLOG");
+
+	return nx == 1 || own == 1;
+}

@@ -1,0 +1,17 @@
+/* The environment variables that the library obeys, read once by the constructor. A value that cannot be read gets one
+ * line on stderr, which names it and what is used instead. */
+#ifndef HEAPLOG_PRELOAD_SETTINGS_H
+#define HEAPLOG_PRELOAD_SETTINGS_H
+
+#include <stdbool.h>
+
+/* NX_LOG_HEAP_USAGE or HEAPLOG. */
+bool settings_on(void);
+
+/* All others, into heaplog_runtime. */
+void settings_read(void);
+
+/* Was the parent process started with this library preloaded? */
+bool settings_parent_has_us(void);
+
+#endif
