@@ -79,6 +79,7 @@ void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct 
 
 	peak->top_stale = false;
 	summary->current_bytes = 0;
+	summary->processes = (uint32_t)count;
 	if (!count)
 		return;
 	for (size_t i = 0; i < count; i++) {

@@ -27,6 +27,7 @@ struct heaplog_summary {
 	uint64_t current_bytes;    /* the last sum */
 	uint64_t peak_at_ms;       /* since the start of the task */
 	uint32_t samples;
+	uint32_t processes; /* counted in the last sum */
 	uint32_t processes_max;
 	uint32_t interval_ms; /* the period in use at the end: larger than configured when walks were too slow */
 	uint32_t top_count;

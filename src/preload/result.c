@@ -31,7 +31,7 @@ static size_t digits(uint64_t value, size_t width, char *text)
 }
 
 /* The same for all tasks of one runner, and for no other: seconds and nanoseconds of its first record, and its pid. */
-static const char *run_id(void)
+const char *result_run(void)
 {
 	static char id[64];
 	static pid_t owner;
@@ -112,7 +112,7 @@ static void make_fd(struct task *task)
 void result_make(struct task *task, const struct heaplog_summary *summary)
 {
 	const struct heaplog_record record = {
-	    .run = run_id(),
+	    .run = result_run(),
 	    .task = task->name,
 	    .project = task_text(task, task->project),
 	    .target = task_text(task, task->target),

@@ -9,6 +9,9 @@
  * no fd where descriptors are scarce. Called with the lock held. */
 void result_make(struct task *task, const struct heaplog_summary *summary);
 
+/* "run" of this runner's records. With the lock held, or before there is a second thread that may ask. */
+const char *result_run(void);
+
 /* Close the task's result fd if the number still is ours. */
 void result_drop(struct task *task);
 

@@ -144,7 +144,9 @@ __attribute__((destructor)) static void stop(void)
 {
 	const int saved = errno;
 
-	if (heaplog_runtime.on)
+	if (heaplog_runtime.on) {
 		tasks_flush();
+		board_file_remove();
+	}
 	errno = saved;
 }

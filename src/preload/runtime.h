@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256 };
+enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256, RUNTIME_DIRECTORY_MAX = 256 };
 
 /* Written by the constructor and read-only from then on. All zero, that is off, before it and where it declined. */
 struct runtime {
@@ -25,8 +25,9 @@ struct runtime {
 	dev_t output_device[2];
 	ino_t output_inode[2];
 	dev_t output_rdev[2];
-	char library[RUNTIME_NAME_MAX]; /* last path component of this library */
-	char results[RUNTIME_PATH_MAX]; /* HEAPLOG_RESULTS; "": none */
+	char library[RUNTIME_NAME_MAX];        /* last path component of this library */
+	char results[RUNTIME_PATH_MAX];        /* HEAPLOG_RESULTS; "": none */
+	char directory[RUNTIME_DIRECTORY_MAX]; /* for the board's file, XDG_RUNTIME_DIR/heaplog; "": none */
 };
 extern struct runtime heaplog_runtime;
 

@@ -89,6 +89,7 @@ static void take(struct unit *units, size_t *count, struct task *task)
 		atomic_store(&task->sampled, 0);
 		return;
 	}
+	board_file_open();
 	heaplog_schedule_init(&unit->schedule, heaplog_runtime.interval_ms);
 	(*count)++;
 }
@@ -166,6 +167,9 @@ static bool look(struct unit *unit, uint64_t now)
 	}
 	if (now < unit->due)
 		return true;
+	/* Here, not in take: another thread may just be making the file. */
+	if (!task->place)
+		board_file_add(task);
 	cost = cpu_now();
 	members = heaplog_tree_tick(unit->tree, now, &task->peak, &changed);
 	task->peak.summary.interval_ms = (uint32_t)(unit->schedule.period_ns / MS);

@@ -2,6 +2,7 @@
 
 #include "preload/environment.h"
 #include "preload/runtime.h"
+#include "record/board_layout.h"
 #include "record/size.h"
 
 #include <fcntl.h>
@@ -82,6 +83,7 @@ void settings_read(void)
 	const char *results = secure_getenv("HEAPLOG_RESULTS");
 	const char *warn = secure_getenv("HEAPLOG_WARN");
 	const char *task = secure_getenv("HEAPLOG_TASK");
+	const char *directory = secure_getenv("XDG_RUNTIME_DIR");
 
 	if (!task_rule_read(&heaplog_runtime.rule, task))
 		malformed("HEAPLOG_TASK", task, "nx, npm, all or a pattern such as {VARIABLE}:{VARIABLE}[:{VARIABLE}]",
@@ -93,6 +95,11 @@ void settings_read(void)
 	if (interval && *interval &&
 	    !read_number(interval, INTERVAL_MIN_MS, INTERVAL_MAX_MS, &heaplog_runtime.interval_ms))
 		malformed("HEAPLOG_INTERVAL_MS", interval, "a number of milliseconds from 10 to 60000", "500");
+	if (directory && *directory == '/' &&
+	    strlen(directory) + sizeof HEAPLOG_BOARD_SUBDIRECTORY + 1 <= RUNTIME_DIRECTORY_MAX) {
+		strcpy(heaplog_runtime.directory, directory);
+		strcat(heaplog_runtime.directory, "/" HEAPLOG_BOARD_SUBDIRECTORY);
+	}
 	if (!results || !*results)
 		return;
 	/* Made absolute now: the runner may change its directory before the first record. */

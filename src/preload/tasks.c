@@ -15,6 +15,7 @@ static struct task *_Atomic first_task;
 void tasks_forget(void)
 {
 	atomic_store(&first_task, NULL);
+	board_file_forget();
 }
 
 struct task *tasks_first(void)
@@ -172,6 +173,7 @@ void tasks_publish(struct task *task)
 		return;
 	task->summary[other] = task->peak.summary;
 	atomic_store(&task->active, other);
+	board_file_publish(task, &task->peak.summary, false);
 }
 
 static void note_exit(struct task *task, int status)
@@ -198,6 +200,7 @@ static void finish(struct task *task)
 	task->end_ns = sampler_now();
 	task->cause = cause_of(task->exit, task->exit_value, false, false);
 	result_make(task, summary);
+	board_file_publish(task, summary, true);
 	atomic_store(&task->state, TASK_FINISHED);
 	if (has_line())
 		atomic_fetch_add(&heaplog_process->pending, 1);

@@ -4,6 +4,7 @@
 
 #include "measure/peak.h"
 #include "preload/board.h"
+#include "preload/board_file.h"
 #include "preload/cause.h"
 #include "record/record.h"
 
@@ -44,8 +45,9 @@ struct task {
 	uint32_t project, target, configuration, hash;
 	size_t record_length;
 	char text[BOARD_TEXT];
-	char name[BOARD_TEXT + 4]; /* project:target[:configuration], or what HEAPLOG_TASK makes of it */
-	struct heaplog_peak peak;  /* the sampler's */
+	char name[BOARD_TEXT + 4];        /* project:target[:configuration], or what HEAPLOG_TASK makes of it */
+	struct heaplog_board_task *place; /* in the board's file; NULL: none */
+	struct heaplog_peak peak;         /* the sampler's */
 	/* Two, so that the sampler writes one while the other is read; see tasks_publish. */
 	struct heaplog_summary summary[2];
 	char record[HEAPLOG_RECORD_MAX];

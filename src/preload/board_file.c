@@ -1,0 +1,319 @@
+#include "preload/board_file.h"
+
+#include "preload/result.h"
+#include "preload/runtime.h"
+#include "preload/tasks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct heaplog_board *_Atomic heaplog_board_file;
+static _Atomic uint32_t tried; /* one attempt per owner */
+static char path[RUNTIME_DIRECTORY_MAX + 32];
+
+static void put_number(char *text, uint64_t value)
+{
+	char digits[24];
+	size_t at = sizeof digits - 1;
+
+	digits[at] = '\0';
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	strcpy(text, digits + at);
+}
+
+/* Field 22 of stat, counted from the last ')': a process names itself as it likes. 0: there is no such process. */
+static uint64_t started(pid_t pid)
+{
+	char text[1024] = "/proc/";
+	uint64_t value = 0;
+	const char *at;
+	long length;
+	int fd;
+
+	put_number(text + 6, (uint64_t)pid);
+	strcat(text, "/stat");
+	fd = (int)syscall(SYS_openat, AT_FDCWD, text, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	length = syscall(SYS_read, fd, text, sizeof text - 1);
+	syscall(SYS_close, fd);
+	text[length > 0 ? length : 0] = '\0';
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 22; field++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	for (; at && *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (uint64_t)(*at - '0');
+	return value;
+}
+
+static uint64_t pid_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+/* A directory of the user's own, for nobody else: what another user could write or exchange is not used. */
+static int open_directory(const char *name)
+{
+	struct stat status;
+	int fd;
+
+	if (syscall(SYS_mkdirat, AT_FDCWD, name, 0700) != 0 && errno != EEXIST)
+		return -1;
+	fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &status) == 0 && status.st_uid == geteuid() && (status.st_mode & 07777) == 0700)
+		return fd;
+	syscall(SYS_close, fd);
+	return -1;
+}
+
+/* Of a runner of this pid namespace that has ended without removing it. */
+static bool is_stale(int directory, const char *name)
+{
+	struct heaplog_board_head head;
+	const int fd =
+	    (int)syscall(SYS_openat, directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+	bool stale = false;
+
+	if (fd < 0)
+		return false;
+	if (syscall(SYS_pread64, fd, &head, sizeof head, 0L) == (long)sizeof head && head.magic == HEAPLOG_BOARD_MAGIC)
+		stale = head.pid_namespace == pid_namespace() && started(head.owner) != head.owner_started;
+	syscall(SYS_close, fd);
+	return stale;
+}
+
+struct entry {
+	uint64_t inode;
+	int64_t next;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+static void remove_stale(int directory)
+{
+	_Alignas(struct entry) char buffer[4096];
+	long length;
+
+	while ((length = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0)
+		for (long at = 0; at < length;) {
+			const struct entry *entry = (const void *)(buffer + at);
+
+			if (entry->name[0] >= '1' && entry->name[0] <= '9' && is_stale(directory, entry->name))
+				syscall(SYS_unlinkat, directory, entry->name, 0);
+			at += entry->length;
+		}
+}
+
+/* All of its blocks are there before it is mapped: a write to a hole on a full file system would be a SIGBUS. */
+static struct heaplog_board *create(int directory, const char *name)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	struct heaplog_board *board = MAP_FAILED;
+	int fd = (int)syscall(SYS_openat, directory, name, flags, 0600);
+
+	if (fd < 0)
+		return NULL;
+	if (syscall(SYS_fallocate, fd, 0, 0L, (long)sizeof *board) == 0)
+		board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	syscall(SYS_close, fd);
+	if (board == MAP_FAILED) {
+		syscall(SYS_unlinkat, directory, name, 0);
+		return NULL;
+	}
+	return board;
+}
+
+static struct heaplog_board *open_in(const char *directory_name)
+{
+	const int directory = open_directory(directory_name);
+	struct heaplog_board *board;
+	char name[24];
+
+	if (directory < 0)
+		return NULL;
+	remove_stale(directory);
+	put_number(name, (uint64_t)getpid());
+	board = create(directory, name);
+	syscall(SYS_close, directory);
+	if (!board)
+		return NULL;
+	strcpy(path, directory_name);
+	strcat(path, "/");
+	strcat(path, name);
+	board->head.version = HEAPLOG_BOARD_VERSION;
+	board->head.size = sizeof *board;
+	board->head.owner = getpid();
+	board->head.tasks = HEAPLOG_BOARD_TASKS;
+	board->head.owner_started = started(getpid());
+	board->head.pid_namespace = pid_namespace();
+	strncpy(board->head.runner, heaplog_runtime.rule.runner, sizeof board->head.runner - 1);
+	strncpy(board->head.run, result_run(), sizeof board->head.run - 1);
+	/* A forked child has no use for it, and its copy of the mapping would keep a removed file alive. */
+	madvise(board, sizeof *board, MADV_DONTFORK);
+	atomic_thread_fence(memory_order_release);
+	board->head.magic = HEAPLOG_BOARD_MAGIC; /* last: a reader that sees it sees the rest */
+	return board;
+}
+
+void board_file_open(void)
+{
+	struct heaplog_board *board = NULL;
+	uint32_t expected = 0;
+	char fallback[64] = HEAPLOG_BOARD_FALLBACK;
+
+	if (!atomic_compare_exchange_strong(&tried, &expected, 1))
+		return;
+	if (heaplog_runtime.directory[0])
+		board = open_in(heaplog_runtime.directory);
+	if (!board) {
+		put_number(fallback + strlen(fallback), geteuid());
+		board = open_in(fallback);
+	}
+	atomic_store(&heaplog_board_file, board);
+}
+
+void board_file_forget(void)
+{
+	atomic_store(&heaplog_board_file, NULL);
+	atomic_store(&tried, 0);
+	path[0] = '\0';
+}
+
+void board_file_remove(void)
+{
+	const int saved = errno;
+
+	if (atomic_load(&heaplog_board_file) && runtime_is_owner())
+		syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	errno = saved;
+}
+
+/* even -> odd. The other writer may be on a processor that this one waits for: after a while nothing is written. */
+static bool begin(struct heaplog_board_task *place, bool insist)
+{
+	for (int attempt = 0; attempt < (insist ? 100000 : 1); attempt++) {
+		uint32_t sequence = atomic_load(&place->sequence) & ~1U;
+
+		if (atomic_compare_exchange_strong(&place->sequence, &sequence, sequence + 1)) {
+			atomic_thread_fence(memory_order_release);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void end(struct heaplog_board_task *place)
+{
+	atomic_fetch_add(&place->sequence, 1);
+}
+
+static void put_text(char *text, size_t size, const char *from)
+{
+	const size_t length = from ? strnlen(from, size - 1) : 0;
+
+	if (length)
+		memcpy(text, from, length);
+	text[length] = '\0';
+}
+
+static void write_names(struct task *task, struct heaplog_board_figures *figures)
+{
+	memset(figures, 0, sizeof *figures);
+	figures->state = HEAPLOG_BOARD_RUNNING;
+	figures->pid = task->pid;
+	figures->start_ns = task->start_ns;
+	figures->start_ms = (int64_t)task->start.tv_sec * 1000 + task->start.tv_nsec / 1000000;
+	figures->interval_ms = heaplog_runtime.interval_ms;
+	put_text(figures->metric, sizeof figures->metric, "rss");
+	put_text(figures->name, sizeof figures->name, task->name);
+	put_text(figures->project, sizeof figures->project, task_text(task, task->project));
+	put_text(figures->target, sizeof figures->target, task_text(task, task->target));
+	put_text(figures->configuration, sizeof figures->configuration, task_text(task, task->configuration));
+	put_text(figures->hash, sizeof figures->hash, task_text(task, task->hash));
+}
+
+/* A place that was never used, else that of the task which ended first. */
+static struct heaplog_board_task *find_place(struct heaplog_board *board)
+{
+	const uint32_t used = atomic_load(&board->head.used);
+	struct heaplog_board_task *oldest = NULL;
+
+	if (used < HEAPLOG_BOARD_TASKS) {
+		atomic_store(&board->head.used, used + 1);
+		return &board->task[used];
+	}
+	for (uint32_t i = 0; i < used; i++) {
+		struct heaplog_board_task *place = &board->task[i];
+
+		if (place->figures.state == HEAPLOG_BOARD_FINISHED &&
+		    (!oldest || place->figures.end_ns < oldest->figures.end_ns))
+			oldest = place;
+	}
+	return oldest;
+}
+
+void board_file_add(struct task *task)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	struct heaplog_board_task *place;
+	uint64_t mask[16];
+
+	if (!board)
+		return;
+	runtime_lock(mask);
+	place = task->place ? NULL : find_place(board);
+	if (place && begin(place, true)) {
+		for (struct task *other = tasks_first(); other; other = atomic_load(&other->next))
+			if (other->place == place)
+				other->place = NULL;
+		write_names(task, &place->figures);
+		end(place);
+		task->place = place;
+	}
+	runtime_unlock(mask);
+}
+
+void board_file_publish(struct task *task, const struct heaplog_summary *summary, bool finished)
+{
+	struct heaplog_board_task *place = task->place;
+	struct heaplog_board_figures *figures;
+
+	if (!place || !begin(place, finished))
+		return;
+	figures = &place->figures;
+	/* Given to another task meanwhile, since this one had ended. */
+	if (figures->start_ns != task->start_ns || figures->pid != task->pid) {
+		end(place);
+		return;
+	}
+	figures->state = finished ? HEAPLOG_BOARD_FINISHED : HEAPLOG_BOARD_RUNNING;
+	figures->end_ns = finished ? task->end_ns : 0;
+	figures->current_bytes = finished ? 0 : summary->current_bytes;
+	figures->peak_bytes = summary->peak_bytes;
+	figures->upper_bytes = summary->peak_upper_bytes;
+	figures->peak_at_ms = summary->peak_at_ms;
+	figures->processes = finished ? 0 : summary->processes;
+	figures->processes_max = summary->processes_max;
+	figures->samples = summary->samples;
+	figures->interval_ms = summary->interval_ms;
+	figures->exit_kind = finished ? (uint32_t)task->exit : 0;
+	figures->exit_value = finished ? task->exit_value : 0;
+	figures->oom = finished && task->cause.oom;
+	end(place);
+}
