@@ -12,8 +12,8 @@
 #include <poll.h>
 #include <string.h>
 
-/* How long a suffix that the kernel took in part may wait for its rest. */
-enum { REST_TIMEOUT_MS = 1000 };
+/* How long a suffix that the kernel took in part may wait for its rest; and the longest chunk that is worth a look. */
+enum { REST_TIMEOUT_MS = 1000, LONGEST = 4096 };
 
 static bool is_output(int fd)
 {
@@ -36,7 +36,8 @@ static struct task *match(const char *chunk, size_t length, struct nx_line *line
 	struct task *best = NULL;
 	uint32_t expected = TASK_FINISHED;
 
-	if (!chunk || !nx_parse(chunk, length, line) || line->cached)
+	if (!chunk || length > LONGEST || !runtime_readable(chunk, length) || !nx_parse(chunk, length, line) ||
+	    line->cached)
 		return NULL;
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
 		if (atomic_load(&task->state) == TASK_FINISHED && task->project &&
@@ -118,6 +119,21 @@ static bool ends_chunk(const struct iovec *iov, int count, ssize_t taken)
 	return taken == 0;
 }
 
+/* What the kernel refuses as a whole (EFAULT, EINVAL) must not be taken apart. */
+static bool is_sound(const struct iovec *iov, int count)
+{
+	size_t room = SSIZE_MAX;
+
+	if (!runtime_readable(iov, (size_t)count * sizeof *iov))
+		return false;
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len > room)
+			return false;
+		room -= iov[i].iov_len;
+	}
+	return true;
+}
+
 /* Writes iov in pieces that end before and after each result line, as the kernel would take them one after the other.
  */
 ssize_t output_writev(int fd, const struct iovec *iov, int count)
@@ -126,7 +142,7 @@ ssize_t output_writev(int fd, const struct iovec *iov, int count)
 	int first = 0; /* iovecs [first, at) wait to be written unchanged */
 	int rest = fd; /* the first iovec is the rest of a chunk when broken_off says so */
 
-	if (count <= 0 || count > IOV_MAX || !runtime_is_owner() || !is_output(fd))
+	if (count <= 0 || count > IOV_MAX || !runtime_is_owner() || !is_output(fd) || !is_sound(iov, count))
 		return real()->writev(fd, iov, count);
 	const int skip = atomic_compare_exchange_strong(&broken_off, &rest, -1) ? 1 : 0;
 	for (int at = 0; at <= count; at++) {
@@ -167,7 +183,8 @@ ssize_t output_write(int fd, const void *buffer, size_t count)
 	struct nx_line line;
 	ssize_t taken;
 
-	if (atomic_load_explicit(&broken_off, memory_order_relaxed) == fd || nx_parse(buffer, count, &line))
+	if (atomic_load_explicit(&broken_off, memory_order_relaxed) == fd ||
+	    (count <= LONGEST && runtime_readable(buffer, count) && nx_parse(buffer, count, &line)))
 		return output_writev(fd, &one, 1);
 	taken = real()->write(fd, buffer, count);
 	if (taken > 0 && (size_t)taken < count)

@@ -48,6 +48,29 @@ void runtime_unlock(const void *mask)
 	pthread_sigmask(SIG_SETMASK, mask, NULL);
 }
 
+/* rt_sigprocmask copies the set before it looks at how, and no how is -1: EINVAL where the eight bytes can be read. */
+static bool can_read(const char *at)
+{
+	return syscall(SYS_rt_sigprocmask, -1, at, NULL, 8) != 0 && errno != EFAULT;
+}
+
+bool runtime_readable(const void *start, size_t length)
+{
+	const size_t page = 4096; /* or larger: then a page is asked for more than once */
+	const int saved = errno;
+	const char *at = start;
+	bool readable = true;
+
+	/* The first bytes of each page, and the last bytes of all; of fewer than eight what is beside them as well. */
+	for (size_t offset = 0; readable && offset + 8 < length;
+	     offset += page - (((uintptr_t)at + offset) & (page - 1)))
+		readable = can_read(at + offset);
+	if (readable && length)
+		readable = can_read(length < 8 ? (const char *)((uintptr_t)at & ~(uintptr_t)7) : at + length - 8);
+	errno = saved;
+	return readable;
+}
+
 void runtime_warn(const char *first, ...)
 {
 	const int saved = errno;

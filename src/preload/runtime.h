@@ -49,6 +49,10 @@ bool runtime_is_owner(void);
 void runtime_lock(void *mask);
 void runtime_unlock(const void *mask);
 
+/* Can [at, at + length) be read? For arguments that the kernel would refuse with EFAULT, before anything of ours looks at
+ * them. One cheap system call for each page. Async-signal-safe, keeps errno. */
+bool runtime_readable(const void *at, size_t length);
+
 /* One line on stderr: "heaplog: " and the given pieces (up to the first NULL). One write, errno kept. */
 void runtime_warn(const char *first, ...) __attribute__((sentinel));
 

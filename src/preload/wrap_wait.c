@@ -5,24 +5,61 @@
 #include "preload/sampler.h"
 #include "preload/tasks.h"
 
-#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* One call of the family: what the caller gave, for an attempt that does not block. */
+struct call {
+	pid_t pid;
+	idtype_t type;
+	id_t id;
+	int options;
+	int *status;
+	siginfo_t *info;
+	struct rusage *usage;
+};
+
+/* By number: with signals blocked this is no place for a cancellation. */
+static long try_wait4(const void *argument)
+{
+	const struct call *call = argument;
+
+	return syscall(SYS_wait4, call->pid, call->status, call->options | WNOHANG, call->usage);
+}
+
+/* 0: nothing yet; 1: *info has a child; -1: an error. */
+static long try_waitid(const void *argument)
+{
+	const struct call *call = argument;
+
+	if (syscall(SYS_waitid, call->type, call->id, call->info, call->options | WNOHANG, NULL) != 0)
+		return -1;
+	return call->info->si_pid > 0;
+}
 
 /* wait4 serves all but waitid: the same semantics as waitpid, and it alone gives ru_maxrss. A child may become a task
- * while the call is under way, so that it is used whether or not there is a task yet. */
+ * while the call is under way, so that it is used whether or not there is a task yet. The kernel writes to the caller's
+ * own places: where these are bad it says EFAULT, with the child reaped all the same. */
 static pid_t reap(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	struct rusage local_usage;
 	int local = 0;
+	const struct call call = {
+	    .pid = pid,
+	    .options = options,
+	    .status = status ? status : &local,
+	    .usage = usage ? usage : &local_usage,
+	};
+	long settled = 0;
 	pid_t child;
 
-	options &WNOHANG ? sampler_poll() : sampler_settle();
-	child = real()->wait4(pid, &local, options, usage ? usage : &local_usage);
-	if (child > 0) {
-		if (status)
-			*status = local;
-		if (WIFEXITED(local) || WIFSIGNALED(local))
-			tasks_reaped(child, true, local, usage ? usage : &local_usage);
-	}
+	if (options & WNOHANG)
+		sampler_poll();
+	else
+		settled = sampler_settle(try_wait4, &call);
+	child = settled ? (pid_t)settled : real()->wait4(pid, call.status, options, call.usage);
+	if (child > 0 && (WIFEXITED(*call.status) || WIFSIGNALED(*call.status)))
+		tasks_reaped(child, true, *call.status, call.usage);
 	return child;
 }
 
@@ -58,13 +95,19 @@ HEAPLOG_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *u
 HEAPLOG_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
 	siginfo_t local = {.si_pid = 0};
-	siginfo_t *const seen = info ? info : &local;
+	const struct call call = {.type = type, .id = id, .options = options, .info = info ? info : &local};
+	const siginfo_t *const seen = call.info;
+	long settled = 0;
 	int result;
 
 	if (!heaplog_board)
 		return real()->waitid(type, id, info, options);
-	options &WNOHANG ? sampler_poll() : sampler_settle();
-	result = real()->waitid(type, id, seen, options);
+	/* A bad address is the kernel's to refuse: not looked at before it has written there. */
+	if (options & WNOHANG)
+		sampler_poll();
+	else if (!info || runtime_readable(info, sizeof *info))
+		settled = sampler_settle(try_waitid, &call);
+	result = settled ? (settled > 0 ? 0 : -1) : real()->waitid(type, id, call.info, options);
 	if (result == 0 && !(options & WNOWAIT) && seen->si_pid > 0) {
 		/* Put together as waitpid reports it. */
 		if (seen->si_code == CLD_EXITED)

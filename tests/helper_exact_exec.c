@@ -1,0 +1,254 @@
+/* fork, exec, spawn, system and popen against their libc prototypes: return values, error numbers, what the child sees.
+ *   helper_exact_exec [runner]     the cases
+ *   helper_exact_exec child ...    says what it was given */
+#pragma GCC diagnostic ignored "-Wnonnull" /* NULL where the prototype forbids it is among the cases */
+#include "exact.h"
+
+#include <dlfcn.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+static char *self;
+static char word[] = "child";
+
+static int child(int argc, char **argv)
+{
+	size_t entries = 0, bytes = 0;
+
+	for (char **each = environ; each && *each; each++) {
+		if (strncmp(*each, "LD_PRELOAD=", 11) == 0)
+			continue; /* the one that may differ */
+		entries++;
+		bytes += strlen(*each) + 1;
+	}
+	say("child: %d arguments, last \"%.20s\", %zu entries, %zu bytes", argc, argc ? argv[argc - 1] : "none",
+	    entries, bytes);
+	return 42;
+}
+
+/* In a forked child: errors are printed by it, success by the program that it becomes. */
+#define IN_CHILD(name, call)                                                         \
+	do {                                                                         \
+		int status_ = -1;                                                    \
+		fflush(stdout);                                                      \
+		const pid_t pid_ = fork();                                           \
+		if (pid_ == 0) {                                                     \
+			errno = UNTOUCHED;                                           \
+			const int returned_ = (call);                                \
+			say("%s: %d, errno %s", name, returned_, errno_name(errno)); \
+			_exit(7);                                                    \
+		}                                                                    \
+		waitpid(pid_, &status_, 0);                                          \
+		say("%s: status %x", name, (unsigned)status_);                       \
+	} while (0)
+
+#define S(text) ((char *)(uintptr_t)(text))
+#define ARGV(last) ((char *[]){self, word, S(last), NULL})
+
+static void errors(void)
+{
+	static const char *const paths[] = {"/nonexistent", "/etc/passwd/x", "/tmp", "noexec", "text",
+					    "loop",         "busy",          "",     "./text", "truncated"};
+	char *argv[] = {S("x"), NULL};
+	static char huge[1 << 18];
+	char *huge_argv[] = {S("x"), huge, NULL};
+	char name[64];
+	int fd;
+
+	close(open("noexec", O_CREAT | O_WRONLY, 0600));
+	fd = open("text", O_CREAT | O_WRONLY, 0700);
+	if (write(fd, "exit 5\n", 7) != 7)
+		say("no file");
+	close(fd);
+	fd = open("truncated", O_CREAT | O_WRONLY, 0700);
+	if (write(fd, "\177ELF", 4) != 4)
+		say("no file");
+	close(fd);
+	fd = open("busy", O_CREAT | O_WRONLY, 0700);
+	if (symlink("loop", "loop") != 0 && errno != EEXIST)
+		say("no link");
+	memset(huge, 'x', sizeof huge - 1);
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		snprintf(name, sizeof name, "execve %s", paths[i]);
+		IN_CHILD(name, execve(paths[i], argv, environ));
+		IN_CHILD("execv", execv(paths[i], argv));
+		IN_CHILD("execvp", execvp(paths[i], argv));
+		IN_CHILD("execvpe", execvpe(paths[i], argv, environ));
+		IN_CHILD("execl", execl(paths[i], "x", (char *)NULL));
+		IN_CHILD("execlp", execlp(paths[i], "x", (char *)NULL));
+		IN_CHILD("execle", execle(paths[i], "x", (char *)NULL, environ));
+		IN_CHILD("execveat", execveat(AT_FDCWD, paths[i], argv, environ, 0));
+		SPAWN("posix_spawn", posix_spawn(NULL, paths[i], NULL, NULL, argv, environ));
+		SPAWN("posix_spawnp", posix_spawnp(NULL, paths[i], NULL, NULL, argv, environ));
+	}
+	close(fd);
+	IN_CHILD("execve too big", execve(self, huge_argv, environ));
+	IN_CHILD("execve bad path", execve(BAD, argv, environ));
+	IN_CHILD("fexecve bad fd", fexecve(-1, argv, environ));
+	IN_CHILD("fexecve NULL", fexecve(0, NULL, environ));
+	IN_CHILD("execveat bad flags", execveat(AT_FDCWD, self, argv, environ, 0x40000000));
+	CASE("in this process", execve("/nonexistent", argv, environ));
+	CASE("and again", execvp("nonexistent", argv));
+}
+
+static void every_exec(void)
+{
+	char *nothing[] = {NULL};
+	char **const kept = environ;
+	int fd = open(self, O_RDONLY | O_CLOEXEC);
+
+	IN_CHILD("execve", execve(self, ARGV("a"), environ));
+	IN_CHILD("execv", execv(self, ARGV("a")));
+	IN_CHILD("execvp", execvp(self, ARGV("a")));
+	IN_CHILD("execvpe", execvpe(self, ARGV("a"), environ));
+	IN_CHILD("execl", execl(self, self, "child", "a", (char *)NULL));
+	IN_CHILD("execlp", execlp(self, self, "child", "a", (char *)NULL));
+	IN_CHILD("execle", execle(self, self, "child", "a", (char *)NULL, environ));
+	IN_CHILD("fexecve", fexecve(fd, ARGV("a"), environ));
+	IN_CHILD("execveat", execveat(fd, "", ARGV("a"), environ, AT_EMPTY_PATH));
+	IN_CHILD("execve no argv", execve("/bin/true", NULL, environ));
+	IN_CHILD("execve empty argv", execve("/bin/true", nothing, environ));
+	IN_CHILD("execve no envp", execve(self, ARGV("a"), NULL));
+	IN_CHILD("execve empty envp", execve(self, ARGV("a"), nothing));
+	environ = NULL;
+	IN_CHILD("execv without environ", execv(self, ARGV("a")));
+	IN_CHILD("execl without environ", execl(self, self, "child", "a", (char *)NULL));
+	IN_CHILD("execvp without environ", execvp(self, ARGV("a")));
+	CASE("system without environ", system("exit 3"));
+	environ = kept;
+	close(fd);
+}
+
+static void spawns(void)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	pid_t pid = -1;
+
+	SPAWN("posix_spawn", posix_spawn(&pid, self, NULL, NULL, ARGV("a"), environ));
+	say("pid %d", pid > 0);
+	SPAWN("posix_spawn NULL", posix_spawn(NULL, self, NULL, NULL, ARGV("a"), environ));
+	SPAWN("posix_spawn no envp", posix_spawn(NULL, self, NULL, NULL, ARGV("a"), NULL));
+	pid = -5;
+	CASE("posix_spawn fails", posix_spawn(&pid, "/nonexistent", NULL, NULL, ARGV("a"), environ));
+	say("pid %d", (int)pid);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addclose(&actions, 1);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+	CASE("posix_spawn attributes",
+	     posix_spawn(&pid, "/bin/sleep", &actions, &attributes, (char *[]){S("sleep"), S("60"), NULL}, environ));
+	say("own session %d", getsid(pid) == pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	posix_spawn_file_actions_addopen(&actions, 0, "/nonexistent", O_RDONLY, 0);
+	CASE("posix_spawn bad action", posix_spawn(&pid, "/bin/true", &actions, NULL, ARGV("a"), environ));
+#if defined(__x86_64__)
+	{ /* the version of old programs runs a script without #! by the shell */
+		int (*old)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+			   char *const[], char *const[]);
+		void *symbol = dlvsym(RTLD_DEFAULT, "posix_spawn", "GLIBC_2.2.5");
+
+		memcpy(&old, &symbol, sizeof old);
+		SPAWN("posix_spawn@GLIBC_2.2.5", old(&pid, "./text", NULL, NULL, ARGV("a"), environ));
+	}
+#endif
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+}
+
+static int shared;
+
+static void forks(void)
+{
+	volatile int seen;
+	int status;
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		shared = 17;
+		_exit(9);
+	}
+	say("vfork shares memory: %d", shared);
+	waitpid(pid, &status, 0);
+	say("status %x", (unsigned)status);
+	errno = UNTOUCHED;
+	seen = 5;
+	pid = vfork();
+	if (pid == 0) {
+		execle(self, self, "child", "by vfork", (char *)NULL, environ);
+		_exit(127);
+	}
+	const int error = errno;
+	waitpid(pid, &status, 0);
+	say("after vfork: %d, errno %s, status %x", seen, errno_name(error), (unsigned)status);
+	pid = vfork();
+	if (pid == 0) {
+		execl("/nonexistent", "x", (char *)NULL);
+		execl(self, self, "child", "second attempt", (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	say("status %x", (unsigned)status);
+	CASE("fork", (pid = fork()) ? pid > 0 : (_exit(3), 0));
+	waitpid(pid, &status, 0);
+	CASE("_Fork", (pid = _Fork()) ? pid > 0 : (_exit(3), 0));
+	waitpid(pid, &status, 0);
+	say("status %x", (unsigned)status);
+	pid = (pid_t)syscall(SYS_fork);
+	if (pid == 0) {
+		execv(self, ARGV("by raw fork"));
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	say("status %x", (unsigned)status);
+}
+
+static void shells(void)
+{
+	char line[64] = "";
+	FILE *stream;
+
+	CASE("system", system("exit 3"));
+	CASE("system NULL", system(NULL));
+	CASE("system killed", system("kill -9 $$"));
+	stream = popen("echo popen; exit 4", "r");
+	if (!stream || !fgets(line, sizeof line, stream))
+		say("popen failed");
+	say("popen read %s", line);
+	CASE("pclose", pclose(stream));
+	CASE("popen bad type", popen("true", "q") == NULL);
+	signal(SIGCHLD, SIG_IGN);
+	CASE("system without children", system("exit 3"));
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* More arguments than a small array holds: a va_list that is walked wrongly shows here. */
+static void many_arguments(void)
+{
+#define TEN "1", "2", "3", "4", "5", "6", "7", "8", "9", "0"
+#define HUNDRED TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN
+#define THOUSAND HUNDRED, HUNDRED, HUNDRED, HUNDRED, HUNDRED, HUNDRED, HUNDRED, HUNDRED, HUNDRED, HUNDRED
+	IN_CHILD("execl of thousands", execl(self, self, "child", THOUSAND, THOUSAND, THOUSAND, "last", (char *)NULL));
+	IN_CHILD("execle of thousands",
+		 execle(self, self, "child", THOUSAND, THOUSAND, THOUSAND, "last", (char *)NULL, environ));
+	IN_CHILD("execl of none", execl("/bin/true", (char *)NULL, (char *)NULL));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "child") == 0)
+		return child(argc, argv);
+	self = argv[0];
+	say("dlerror at main: %s", dlerror() ? "set" : "NULL");
+	prepare(argc, argv);
+	errors();
+	every_exec();
+	spawns();
+	forks();
+	shells();
+	many_arguments();
+	return 0;
+}

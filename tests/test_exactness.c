@@ -1,0 +1,84 @@
+/* Nothing that a program can see of the interposed functions differs: the helper_exact_* programs print one line per
+ * case, and their output without the library is the measure for all states with it. */
+#include "torture.h"
+
+#define S(text) ((char *)(uintptr_t)(text))
+#define PATH S("PATH=/usr/bin:/bin")
+
+static char base[1 << 18];
+
+/* The first line that differs, for a message that can be read. */
+static void assert_same(const char *state, const char *want, const char *have)
+{
+	unsigned line = 1;
+
+	while (*want && *want == *have) {
+		line += *want == '\n';
+		want++;
+		have++;
+	}
+	while (want > base && want[-1] != '\n') {
+		want--;
+		have--;
+	}
+	if (*want || *have)
+		fail_msg("%s: line %u is \"%.*s\", without the library \"%.*s\"", state, line, (int)strcspn(have, "\n"),
+			 have, (int)strcspn(want, "\n"), want);
+}
+
+static void compare(const char *helper)
+{
+	static const struct {
+		const char *name, *setting, *role;
+	} states[] = {
+	    {"off", "NX_LOG_HEAP_USAGE=false", "plain"},
+	    {"off, with tasks", "NX_LOG_HEAP_USAGE=false", "runner"},
+	    {"on", "NX_LOG_HEAP_USAGE=true", "plain"},
+	    {"on, with tasks", "NX_LOG_HEAP_USAGE=true", "runner"},
+	};
+	char program[4200];
+
+	snprintf(program, sizeof program, "%s", torture_path(helper));
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		char *argv[] = {program, S(states[i].role), NULL};
+		char *base_entries[] = {PATH, S(states[i].setting), NULL};
+		char *entries[] = {PATH, S(states[i].setting), torture_preload(), NULL};
+		struct torture_result *result = torture_run(argv, base_entries);
+
+		assert_int_equal(result->status, 0);
+		memcpy(base, result->output, sizeof base);
+		result = torture_run(argv, entries);
+		assert_same(states[i].name, base, result->output);
+		assert_int_equal(result->status, 0);
+		assert_string_equal(result->errors, "");
+	}
+}
+
+static void test_wait(void **state)
+{
+	(void)state;
+	compare("tests/helper_exact_wait");
+}
+
+static void test_exec(void **state)
+{
+	(void)state;
+	compare("tests/helper_exact_exec");
+}
+
+static void test_write(void **state)
+{
+	(void)state;
+	compare("tests/helper_exact_write");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TORTURE(test_wait),
+	    TORTURE(test_exec),
+	    TORTURE(test_write),
+	};
+
+	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
+}
