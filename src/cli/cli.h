@@ -1,0 +1,14 @@
+/* The subcommands of `heaplog`: one file each, one row each in main.c's table. */
+#ifndef HEAPLOG_CLI_CLI_H
+#define HEAPLOG_CLI_CLI_H
+
+/* Exit statuses, as diff and grep have them. `run` has its command's instead. */
+enum {
+	CLI_OK = 0,
+	CLI_FOUND = 1, /* what was asked about is so: a task grew, or no parallelism fits */
+	CLI_USAGE = 2, /* wrong usage, or an input that cannot be read */
+};
+
+/* A subcommand: int cmd_NAME(int argc, char **argv), argv[0] being its name, returns the exit status. */
+
+#endif
