@@ -39,7 +39,7 @@ LIB     := $(BUILD)/libheaplog.so
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helper_*.c))
 PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) src/preload/nx.c src/preload/annotate.c src/preload/environment.c \
-            src/preload/cause.c src/preload/command.c src/preload/pattern.c src/preload/task.c)
+            src/preload/cause.c src/preload/command.c src/preload/pattern.c src/preload/task.c src/preload/table.c)
 
 .PHONY: all check test-build check-asan check-ubsan check-tsan check-valgrind e2e symbols install uninstall format lint clean quickstart
 .SECONDARY:

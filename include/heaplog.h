@@ -24,6 +24,8 @@
  * Environment of the runner
  *	NX_LOG_HEAP_USAGE     "true" or "1": measure and show. Anything else or unset: off.
  *	HEAPLOG               "1": the same, for runners other than Nx.
+ *	HEAPLOG_TASK          what a task is: "nx" (default), "npm" (scripts of packages), "all" (each direct child), or
+ *	                      a pattern, "{VARIABLE}:{VARIABLE}[:{VARIABLE}]": variables of the task's first process
  *	HEAPLOG_WARN          a size ("800MB", "1.5GB"): a peak above it is shown as "over 1.5GB". Unset: no threshold.
  *	HEAPLOG_RESULTS       path of the results file to which each record is appended (created with mode 0600; a
  *symbolic link or anything but a regular file is refused). Unset: no file. HEAPLOG_INTERVAL_MS   period between two
@@ -41,10 +43,11 @@
  *	v                 1 (HEAPLOG_RECORD_VERSION). Keys may be added under the same version; unknown ones are to be
  *	                  ignored. A key whose value is not known is left out.
  *	run               string: the same for all tasks of one runner process
- *	task              string: "project:target" or "project:target:configuration"
+ *	task              string: "project:target" or "project:target:configuration"; "batch 1" and so on for a worker of
+ *	                  Nx that runs several tasks; for other runners what HEAPLOG_TASK makes of it, or the command
  *	project, target, configuration, hash
  *	                  strings: the parts of the task's name, and the runner's hash of the task's inputs
- *	runner            string: "nx"
+ *	runner            string: "nx", "npm" (any package manager), else the name of the runner's program
  *	pid               number: process id of the task's first process, as the runner sees it
  *	start             string: RFC 3339 in UTC with milliseconds, "2026-11-23T21:00:00.123Z"; sorts as text
  *	duration_ms       milliseconds from start to the end of the task, >= 0
@@ -79,6 +82,7 @@
 #define HEAPLOG_ENV_ON "HEAPLOG"
 #define HEAPLOG_ENV_RESULTS "HEAPLOG_RESULTS"
 #define HEAPLOG_ENV_INTERVAL_MS "HEAPLOG_INTERVAL_MS"
+#define HEAPLOG_ENV_TASK "HEAPLOG_TASK"
 #define HEAPLOG_ENV_WARN "HEAPLOG_WARN"
 
 /* What /proc/PID/fd/N of a result begins with; the task follows. */

@@ -24,6 +24,8 @@ if [ "${1:-}" != quickstart ]; then
 	need python3 python3
 	need jq jq
 	need faketime faketime
+	need ninja-build ninja
+	need parallel parallel
 	need libjemalloc2 /usr/share/doc/libjemalloc2
 fi
 node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }

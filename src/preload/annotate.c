@@ -48,32 +48,57 @@ static void append_signal(struct text *text, int signal)
 	append_number(text, (unsigned)signal);
 }
 
+static bool is_over(const struct figure *figure)
+{
+	return figure->warn && figure->peak > figure->warn;
+}
+
+static void append_notes(struct text *text, const struct figure *figure, const char *separator)
+{
+	char size[HEAPLOG_SIZE_TEXT];
+
+	if (is_over(figure)) {
+		heaplog_size_format(figure->warn, size);
+		append(text, separator);
+		append(text, "over ");
+		append(text, size);
+		separator = ", ";
+	}
+	if (figure->running) {
+		append(text, separator);
+		append(text, "still running");
+	} else if (figure->oom) {
+		append(text, separator);
+		append(text, "OOM-killed");
+	} else if (figure->signal > 0) {
+		append(text, separator);
+		append_signal(text, figure->signal);
+	}
+}
+
+size_t annotate_notes(const struct figure *figure, char text[static ANNOTATE_SUFFIX_MAX])
+{
+	struct text notes = {.bytes = text};
+
+	append_notes(&notes, figure, "");
+	return notes.length;
+}
+
 size_t annotate_suffix(const struct figure *figure, bool coloured, char text[static ANNOTATE_SUFFIX_MAX])
 {
-	const bool over = figure->warn && figure->peak > figure->warn;
 	char size[HEAPLOG_SIZE_TEXT];
 	struct text suffix = {.bytes = text};
 
 	if (figure->peak == 0)
 		return 0;
 	if (coloured)
-		append(&suffix, over ? "\x1b[33m" : "\x1b[2m");
+		append(&suffix, is_over(figure) ? "\x1b[33m" : "\x1b[2m");
 	heaplog_size_format(figure->peak, size);
 	append(&suffix, figure->last ? " (last peak: " : " (peak: ");
 	append(&suffix, size);
-	if (over) {
-		heaplog_size_format(figure->warn, size);
-		append(&suffix, ", over ");
-		append(&suffix, size);
-	}
-	if (figure->oom) {
-		append(&suffix, ", OOM-killed");
-	} else if (figure->signal > 0) {
-		append(&suffix, ", ");
-		append_signal(&suffix, figure->signal);
-	}
+	append_notes(&suffix, figure, ", ");
 	append(&suffix, ")");
 	if (coloured)
-		append(&suffix, over ? "\x1b[39m" : "\x1b[22m");
+		append(&suffix, is_over(figure) ? "\x1b[39m" : "\x1b[22m");
 	return suffix.length;
 }

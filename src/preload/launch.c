@@ -80,7 +80,7 @@ void launch_exec(struct launch *launch, char *const argv[], char *const envp[])
 		return;
 	if (board && board->owner == getpid()) {
 		/* The runner itself becomes another program: what it knows would be lost. */
-		tasks_flush();
+		runtime_finish();
 		board_file_remove();
 	} else if (board && board->owner == getppid()) {
 		prepare(launch, board, getpid(), argv, envp);

@@ -161,6 +161,7 @@ struct figure result_figure(const struct task *task)
 	    .warn = heaplog_runtime.warn_bytes,
 	    .signal = task->cause.signal,
 	    .oom = task->cause.oom,
+	    .running = atomic_load(&task->state) == TASK_RUNNING,
 	};
 }
 

@@ -1,5 +1,6 @@
 #include "preload/runtime.h"
 
+#include "preload/closing.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/tasks.h"
@@ -127,6 +128,17 @@ static int add_tls(struct dl_phdr_info *info, size_t size, void *sum)
 	return 0;
 }
 
+void runtime_finish(void)
+{
+	const int saved = errno;
+
+	if (heaplog_runtime.on && runtime_is_owner()) {
+		tasks_flush();
+		closing_print();
+	}
+	errno = saved;
+}
+
 __attribute__((constructor)) static void start(void)
 {
 	const int saved = errno;
@@ -167,9 +179,8 @@ __attribute__((destructor)) static void stop(void)
 {
 	const int saved = errno;
 
-	if (heaplog_runtime.on) {
-		tasks_flush();
+	runtime_finish();
+	if (heaplog_runtime.on)
 		board_file_remove();
-	}
 	errno = saved;
 }

@@ -16,6 +16,7 @@ enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256, RUNTIME_DIRECTORY_MAX = 
 /* Written by the constructor and read-only from then on. All zero, that is off, before it and where it declined. */
 struct runtime {
 	bool on;
+	bool no_colour;       /* NO_COLOR */
 	pid_t started;        /* the process in which the constructor ran */
 	bool output_known[2]; /* stdout and stderr were open at the start */
 	uint32_t interval_ms;
@@ -49,9 +50,13 @@ bool runtime_is_owner(void);
 void runtime_lock(void *mask);
 void runtime_unlock(const void *mask);
 
-/* Can [at, at + length) be read? For arguments that the kernel would refuse with EFAULT, before anything of ours looks at
- * them. One cheap system call for each page. Async-signal-safe, keeps errno. */
+/* Can [at, at + length) be read? For arguments that the kernel would refuse with EFAULT, before anything of ours looks
+ * at them. One cheap system call for each page. Async-signal-safe, keeps errno. */
 bool runtime_readable(const void *at, size_t length);
+
+/* The runner ends, or becomes another program, or is about to be killed by its own hand: record what there is and say
+ * what is left to say. May be called more than once. Keeps errno; async-signal-safe. */
+void runtime_finish(void);
 
 /* One line on stderr: "heaplog: " and the given pieces (up to the first NULL). One write, errno kept. */
 void runtime_warn(const char *first, ...) __attribute__((sentinel));

@@ -2,6 +2,7 @@
 
 #include "measure/process_tree.h"
 #include "measure/schedule.h"
+#include "preload/closing.h"
 #include "preload/runtime.h"
 #include "preload/tasks.h"
 
@@ -256,6 +257,14 @@ static void *sampler_main(void *argument)
 	return NULL;
 }
 
+/* The number of links of this directory is two and the threads. */
+static bool has_threads(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
+}
+
 void sampler_start(pid_t pid)
 {
 	const int saved = errno;
@@ -265,6 +274,8 @@ void sampler_start(pid_t pid)
 
 	if (!runtime_is_owner())
 		return;
+	if (heaplog_runtime.rule.preset != TASK_NX && !has_threads())
+		closing_arm();
 	if (atomic_fetch_add(&heaplog_process->threads, 1) >= THREADS_MAX) {
 		atomic_fetch_sub(&heaplog_process->threads, 1);
 		return;
@@ -280,14 +291,6 @@ void sampler_start(pid_t pid)
 	pthread_attr_destroy(&attributes);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	errno = saved;
-}
-
-/* The number of links of this directory is two and the threads. */
-static bool has_threads(void)
-{
-	struct stat status;
-
-	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
 }
 
 /* The last child of a process without threads, until it has exec'ed or ended; and the board's sequence at its fork. */

@@ -13,19 +13,27 @@
 
 enum { INTERVAL_DEFAULT_MS = 500, INTERVAL_MIN_MS = 10, INTERVAL_MAX_MS = 60000 };
 
-bool settings_parent_has_us(void)
+/* "/proc/PPID/" and name. */
+static void path_of_parent(char path[static 32], const char *name)
 {
-	char path[32] = "/proc/";
-	char text[65536];
-	char *digit = path + sizeof path - 1;
-	ssize_t length;
-	int fd;
+	char *digit = path + 31;
 
 	*digit = '\0';
 	for (pid_t pid = getppid(); pid > 0; pid /= 10)
 		*--digit = (char)('0' + pid % 10);
 	memmove(path + 6, digit, strlen(digit) + 1);
-	strcat(path, "/environ");
+	memcpy(path, "/proc/", 6);
+	strcat(path, name);
+}
+
+bool settings_parent_has_us(void)
+{
+	char path[32];
+	char text[65536];
+	ssize_t length;
+	int fd;
+
+	path_of_parent(path, "/environ");
 	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
@@ -77,6 +85,30 @@ static bool read_number(const char *text, uint32_t low, uint32_t high, uint32_t 
 	return true;
 }
 
+/* The directory that a relative path is relative to. Where scripts of packages are the tasks there may be a runner in
+ * each package (yarn 1), and one file for all of them is meant: npm, pnpm and yarn leave in INIT_CWD where they were
+ * called, and a runner that a runner started is told by its parent. */
+static bool base_directory(char directory[RUNTIME_PATH_MAX])
+{
+	const char *called = secure_getenv("INIT_CWD");
+	char path[32];
+	ssize_t length;
+
+	if (heaplog_runtime.rule.preset == TASK_NPM) {
+		if (called && *called == '/' && strlen(called) < RUNTIME_PATH_MAX - 1) {
+			strcpy(directory, called);
+			return true;
+		}
+		path_of_parent(path, "/cwd");
+		length = settings_parent_has_us() ? readlink(path, directory, RUNTIME_PATH_MAX - 2) : -1;
+		if (length > 0) {
+			directory[length] = '\0';
+			return true;
+		}
+	}
+	return getcwd(directory, RUNTIME_PATH_MAX) != NULL;
+}
+
 void settings_read(void)
 {
 	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
@@ -84,7 +116,9 @@ void settings_read(void)
 	const char *warn = secure_getenv("HEAPLOG_WARN");
 	const char *task = secure_getenv("HEAPLOG_TASK");
 	const char *directory = secure_getenv("XDG_RUNTIME_DIR");
+	const char *no_color = secure_getenv("NO_COLOR");
 
+	heaplog_runtime.no_colour = no_color && *no_color;
 	if (!task_rule_read(&heaplog_runtime.rule, task))
 		malformed("HEAPLOG_TASK", task, "nx, npm, all or a pattern such as {VARIABLE}:{VARIABLE}[:{VARIABLE}]",
 			  "nx");
@@ -103,7 +137,7 @@ void settings_read(void)
 	if (!results || !*results)
 		return;
 	/* Made absolute now: the runner may change its directory before the first record. */
-	if (*results != '/' && getcwd(heaplog_runtime.results, RUNTIME_PATH_MAX))
+	if (*results != '/' && base_directory(heaplog_runtime.results))
 		strcat(heaplog_runtime.results, "/");
 	if (strlen(heaplog_runtime.results) + strlen(results) >= RUNTIME_PATH_MAX) {
 		heaplog_runtime.results[0] = '\0';

@@ -1,5 +1,6 @@
 #include "preload/tasks.h"
 
+#include "preload/closing.h"
 #include "preload/result.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
@@ -16,6 +17,7 @@ void tasks_forget(void)
 {
 	atomic_store(&first_task, NULL);
 	board_file_forget();
+	closing_forget();
 }
 
 struct task *tasks_first(void)
@@ -101,13 +103,43 @@ static void name_task(struct task *task, const struct slot *slot)
 	}
 }
 
+/* A build has ten thousand commands: a task that is over, recorded and in the table gives way to the next, once there
+ * are so many. Its result fd goes with it. */
+static struct task *reuse(void)
+{
+	enum { KEPT = 128 };
+	const uint32_t over = heaplog_runtime.results[0] ? RECORD_DONE : RECORD_NONE;
+	struct task *oldest = NULL;
+	size_t count = 0;
+
+	if (heaplog_runtime.rule.preset != TASK_ALL)
+		return NULL;
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next), count++)
+		if (atomic_load(&task->state) == TASK_ANNOTATED && !task->live && !atomic_load(&task->sampled) &&
+		    (atomic_load(&task->recorded) == over || !task->record_length) &&
+		    (!oldest || task->end_ns < oldest->end_ns))
+			oldest = task;
+	if (count < KEPT || !oldest)
+		return NULL;
+	result_drop(oldest);
+	/* Not the link to the next one: others may be on their way through the list. */
+	memset((char *)oldest + offsetof(struct task, state), 0,
+	       offsetof(struct task, record) - offsetof(struct task, state));
+	return oldest;
+}
+
 static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 {
-	struct task *task =
-	    mmap(NULL, sizeof *task, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct task *task = reuse();
 
-	if (task == MAP_FAILED)
-		return NULL;
+	if (!task) {
+		task = mmap(NULL, sizeof *task, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			    0);
+		if (task == MAP_FAILED)
+			return NULL;
+		atomic_store(&task->next, tasks_first());
+		atomic_store(&first_task, task);
+	}
 	task->pid = slot->pid;
 	task->start_ns = slot->start_ns;
 	task->start = slot->start;
@@ -121,8 +153,6 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 	name_task(task, slot);
 	heaplog_peak_init(&task->peak, task->start_ns, heaplog_runtime.interval_ms);
 	task->peak.summary.interval_ms = heaplog_runtime.interval_ms;
-	atomic_store(&task->next, tasks_first());
-	atomic_store(&first_task, task);
 	return task;
 }
 
@@ -162,6 +192,14 @@ struct task *tasks_adopt(struct slot *slot)
 	return task;
 }
 
+bool tasks_are_running(void)
+{
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
+		if (atomic_load(&task->state) == TASK_RUNNING)
+			return true;
+	return false;
+}
+
 /* Two summaries suffice. The sampler writes the one that is not published and then publishes it; whoever ends the task
  * sets closed first and then reads the published one. A sampler that had looked at closed just before may still publish
  * once, but that writes the other summary, and before the next write it looks again. */
@@ -188,7 +226,8 @@ static void note_exit(struct task *task, int status)
 	}
 }
 
-static void finish(struct task *task)
+/* Close the task's figures and make its record. */
+static const struct heaplog_summary *close_figures(struct task *task)
 {
 	struct heaplog_summary *summary;
 
@@ -200,7 +239,18 @@ static void finish(struct task *task)
 	task->end_ns = sampler_now();
 	task->cause = cause_of(task->exit, task->exit_value, false, false);
 	result_make(task, summary);
-	board_file_publish(task, summary, true);
+	return summary;
+}
+
+static void finish(struct task *task)
+{
+	board_file_publish(task, close_figures(task), true);
+	if (heaplog_runtime.rule.preset == TASK_ALL) {
+		/* Nothing more comes, neither a line nor another child: it is recorded at once, and then used again. */
+		atomic_store(&task->state, TASK_ANNOTATED);
+		closing_add(task);
+		return;
+	}
 	atomic_store(&task->state, TASK_FINISHED);
 	if (has_line())
 		atomic_fetch_add(&heaplog_process->pending, 1);
@@ -213,6 +263,7 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 	uint64_t mask[16];
 	struct slot *slot;
 	struct task *task;
+	bool over = false;
 
 	if (!board || !atomic_load(&board->taken) || !runtime_is_owner() || !(slot = board_find(board, pid)))
 		return;
@@ -227,13 +278,18 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 		}
 		if (known)
 			note_exit(task, status);
-		if (--task->live == 0)
+		if (--task->live == 0) {
 			finish(task);
+			over = atomic_load(&task->state) == TASK_ANNOTATED;
+		}
 	}
 	board_release(board, slot);
 	runtime_unlock(mask);
 	board_wake(board);
+	if (over && !atomic_load(&task->sampled))
+		tasks_record(task); /* no sampler will */
 	result_warn();
+	closing_reaped();
 	errno = saved;
 }
 
@@ -251,20 +307,36 @@ void tasks_record(struct task *task)
 		result_failed(error);
 }
 
+/* A task that outlives its runner (a server, or any after Ctrl-C) is recorded as far as it was seen. Should the runner
+ * live on, as after an exec that failed, the task goes on, and its later record replaces this one. */
+static void snapshot(struct task *task)
+{
+	uint64_t mask[16];
+
+	runtime_lock(mask);
+	if (atomic_load(&task->state) == TASK_RUNNING) {
+		close_figures(task);
+		atomic_store(&task->recorded, RECORD_NONE);
+		atomic_store(&task->closed, 0);
+	}
+	runtime_unlock(mask);
+}
+
 void tasks_flush(void)
 {
-	if (!runtime_is_owner())
-		return;
-	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
-		const uint32_t state = atomic_load(&task->state);
+	uint64_t mask[16];
 
-		if (state == TASK_RUNNING)
-			continue;
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
+		snapshot(task);
 		tasks_record(task);
 		/* A sampler that is in the middle of its write gets 10 ms; it is a write to a file, and exit must not
 		 * hang. */
 		for (int i = 0; i < 10 && atomic_load(&task->recorded) == RECORD_BUSY; i++)
 			board_wait(heaplog_board, atomic_load(&heaplog_board->sequence), 1000000);
+		runtime_lock(mask);
+		if (!has_line())
+			closing_add(task);
+		runtime_unlock(mask);
 	}
 	result_warn();
 }

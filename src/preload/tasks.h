@@ -41,7 +41,8 @@ struct task {
 	int fd;
 	dev_t device;
 	ino_t inode;
-	bool batch; /* a worker of Nx for a batch of tasks; its name is "batch 1" and so on */
+	bool in_table; /* closing_add has it */
+	bool batch;    /* a worker of Nx for a batch of tasks; its name is "batch 1" and so on */
 	uint32_t project, target, configuration, hash;
 	size_t record_length;
 	char text[BOARD_TEXT];
@@ -63,6 +64,9 @@ struct task *tasks_adopt(struct slot *slot);
 /* The first task, then ->next. The list only grows. */
 struct task *tasks_first(void);
 
+/* Is there a task whose children are not all reaped? */
+bool tasks_are_running(void);
+
 /* Make peak's figures the current ones, unless the task is closed. The sampler only. */
 void tasks_publish(struct task *task);
 
@@ -74,7 +78,7 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 /* Append the record of task to HEAPLOG_RESULTS, once. */
 void tasks_record(struct task *task);
 
-/* Record everything that is finished: at exit. */
+/* Record everything: what is finished, and what is still running as far as it was seen. At the runner's end. */
 void tasks_flush(void);
 
 const char *task_text(const struct task *task, uint32_t offset); /* NULL for 0 */

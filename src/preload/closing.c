@@ -1,0 +1,108 @@
+#include "preload/closing.h"
+
+#include "preload/result.h"
+#include "preload/runtime.h"
+#include "preload/table.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { STUCK_MS = 1000 }; /* exit must not wait for ever for a reader of stderr */
+
+static struct table table; /* under the lock */
+static _Atomic bool exiting;
+
+static void clear(void)
+{
+	table.total = table.beyond = table.count = 0;
+}
+
+void closing_forget(void)
+{
+	clear();
+	atomic_store(&exiting, false);
+}
+
+void closing_add(struct task *task)
+{
+	const struct figure figure = result_figure(task);
+
+	if (task->in_table)
+		return;
+	task->in_table = true;
+	table_insert(&table, task->name, (task->end_ns - task->start_ns) / 1000000, &figure);
+}
+
+/* Whatever stands at descriptor 2 now: is it what was the program's stderr at its start? */
+static bool stderr_is_open(void)
+{
+	struct stat status;
+
+	return heaplog_runtime.output_known[1] && fstat(STDERR_FILENO, &status) == 0 &&
+	       status.st_dev == heaplog_runtime.output_device[1] && status.st_ino == heaplog_runtime.output_inode[1] &&
+	       status.st_rdev == heaplog_runtime.output_rdev[1];
+}
+
+static void say(const char *text, size_t length)
+{
+	while (length) {
+		const long taken = syscall(SYS_write, STDERR_FILENO, text, length);
+		struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+		if (taken > 0) {
+			text += taken;
+			length -= (size_t)taken;
+		} else if (errno != EINTR && (errno != EAGAIN || poll(&wait, 1, STUCK_MS) <= 0)) {
+			return;
+		}
+	}
+}
+
+void closing_print(void)
+{
+	static char text[TABLE_TEXT];
+	const int saved = errno;
+	struct winsize window = {.ws_col = 0};
+	uint64_t mask[16];
+	bool terminal;
+
+	if (!stderr_is_open())
+		return;
+	terminal = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0;
+	runtime_lock(mask);
+	const size_t length =
+	    table_format(&table, window.ws_col, terminal && !heaplog_runtime.no_colour, text, sizeof text);
+	clear();
+	runtime_unlock(mask);
+	say(text, length);
+	errno = saved;
+}
+
+/* xargs waits for its last children in a function of its own for exit: what we have is not complete before that. */
+static void at_exit(void)
+{
+	if (tasks_are_running())
+		atomic_store(&exiting, true);
+	else
+		runtime_finish();
+}
+
+void closing_reaped(void)
+{
+	if (atomic_load(&exiting) && !tasks_are_running())
+		runtime_finish();
+}
+
+void closing_arm(void)
+{
+	static bool armed;
+
+	if (!armed)
+		atexit(at_exit);
+	armed = true;
+}
