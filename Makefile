@@ -3,7 +3,7 @@
 #   CFLAGS            your own flags, after ours
 #   BUILD=build       where everything that is made goes
 #   PREFIX=/usr/local DESTDIR=   where `make install` puts things
-#   LIBDIR=$(PREFIX)/lib
+#   LIBDIR=$(PREFIX)/lib PKGCONFIGDIR=$(LIBDIR)/pkgconfig
 #   WERROR=-Werror    empty: warnings do not stop the build
 #   V=1               show the commands
 #   NX="20 22 24"     which majors of Nx `make e2e` drives
@@ -11,6 +11,7 @@ CC      ?= gcc
 BUILD   ?= build
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 WERROR  ?= -Werror
 NX      ?= 20 22 24
 comma   := ,
@@ -100,12 +101,12 @@ symbols: $(LIB)
 	$(Q)sh scripts/symbols.sh check $(MACHINE) $(LIB)
 
 install: $(LIB)
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(PKGCONFIGDIR) $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(LIB) $(DESTDIR)$(LIBDIR)/libheaplog.so
 	install -m 644 include/heaplog.h $(DESTDIR)$(PREFIX)/include/heaplog.h
-	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' scripts/heaplog.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/heaplog.pc
+	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' scripts/heaplog.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/heaplog.pc
 uninstall:
-	rm -f $(DESTDIR)$(LIBDIR)/libheaplog.so $(DESTDIR)$(PREFIX)/include/heaplog.h $(DESTDIR)$(LIBDIR)/pkgconfig/heaplog.pc
+	rm -f $(DESTDIR)$(LIBDIR)/libheaplog.so $(DESTDIR)$(PREFIX)/include/heaplog.h $(DESTDIR)$(PKGCONFIGDIR)/heaplog.pc
 
 SOURCES := $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] examples/*.c)
 format:
@@ -118,6 +119,6 @@ lint:
 clean:
 	rm -rf $(BUILD) build-asan build-ubsan build-tsan
 
-# Targets that belong to one room stand in that room: src/cli/cli.mk, tests/accuracy/accuracy.mk and so on.
-include $(wildcard src/*/*.mk tests/*/*.mk)
+# Targets that belong to one room stand in that room: src/cli/cli.mk, scripts/package/package.mk and so on.
+include $(wildcard src/*/*.mk tests/*/*.mk scripts/*/*.mk)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
