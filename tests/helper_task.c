@@ -2,6 +2,7 @@
  *   helper_task hold MB MS     touch MB, hold it for MS milliseconds
  *   helper_task environment    its environment as the kernel has it, one entry a line
  *   helper_task look           descriptors above 2, threads, and whether the library is mapped
+ *   helper_task limited RESOURCE VALUE PROGRAM [ARGUMENT...]  become PROGRAM under a resource limit
  *   helper_task kill MB SIGNAL touch MB, then end itself by SIGNAL
  */
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,6 +77,13 @@ int main(int argc, char **argv)
 		hold(argv[2]);
 		kill(getpid(), atoi(argv[3]));
 		pause();
+	} else if (strcmp(what, "limited") == 0 && argc > 4) {
+		const rlim_t value = strtoul(argv[3], NULL, 10);
+		const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+
+		if (setrlimit(atoi(argv[2]), &limit) == 0)
+			execv(argv[4], argv + 4);
+		return 3;
 	} else {
 		return 2;
 	}

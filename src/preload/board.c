@@ -6,12 +6,21 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/tasks.h"
 
 struct board *heaplog_board;
+
+/* A limit of the address space is the program's to use up: ours must not be what it lacks then. */
+static bool has_room(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur / 64 >= sizeof(struct board);
+}
 
 void board_prepare(void)
 {
@@ -30,8 +39,9 @@ void board_prepare(void)
 	runtime_lock(mask);
 	if (atomic_load(&heaplog_process->owner) == 0) {
 		/* Not the inherited one: that belongs to the parent's children, our siblings. */
-		struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
-					   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		struct board *board = has_room() ? mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
+							MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+						 : MAP_FAILED;
 
 		if (heaplog_board)
 			munmap(heaplog_board, sizeof *heaplog_board);
@@ -44,6 +54,22 @@ void board_prepare(void)
 	}
 	runtime_unlock(mask);
 	errno = saved;
+}
+
+void board_outdate(struct board *board, pid_t pid, uint64_t before_ns)
+{
+	const uint32_t used = atomic_load(&board->used);
+
+	if (!atomic_load(&board->taken))
+		return;
+	for (uint32_t i = 0; i < used; i++) {
+		struct slot *slot = &board->slots[i];
+		const uint32_t state = atomic_load(&slot->state);
+
+		if ((state == SLOT_CLAIMED || state == SLOT_ADOPTED) && slot->pid == pid &&
+		    slot->start_ns < before_ns && (before_ns != UINT64_MAX || slot->carry_over != UINT64_MAX))
+			slot->pid = 0;
+	}
 }
 
 struct slot *board_take(struct board *board, pid_t pid)

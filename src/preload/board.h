@@ -30,7 +30,7 @@ struct slot {
 	_Atomic uint32_t in_tree; /* the sampler has taken the process as a root */
 	_Atomic uint32_t polled;  /* a sampler was started for it by sampler_poll */
 	uint32_t kind;
-	pid_t pid;
+	_Atomic pid_t pid;     /* 0: ended unseen, and the number is another process's now */
 	uint64_t carry_over;   /* bytes of ru_maxrss that the child had before its exec */
 	uint64_t start_ns;     /* CLOCK_MONOTONIC */
 	struct timespec start; /* CLOCK_REALTIME */
@@ -65,6 +65,11 @@ void board_prepare(void);
 /* Take a free slot (state FILLING) for pid, or the slot that pid has already. NULL: none free, or no board.
  * Async-signal-safe; callable from the child. */
 struct slot *board_take(struct board *board, pid_t pid);
+
+/* pid is a new process: whatever slot has the number from before before_ns (CLOCK_MONOTONIC) is that of a child which
+ * was reaped without our knowing, and no longer has a pid. Otherwise the new one's status and memory would be booked on
+ * it. UINT64_MAX: called in the child itself, which may have a slot of an exec that failed. Async-signal-safe. */
+void board_outdate(struct board *board, pid_t pid, uint64_t before_ns);
 
 /* FILLING -> CLAIMED, and wake who waits. */
 void board_publish(struct board *board, struct slot *slot);

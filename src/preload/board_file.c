@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -120,6 +122,17 @@ static void remove_stale(int directory)
 		}
 }
 
+/* Where fallocate's promise holds for every later write. On btrfs only for the first (copy on write), on a server's or
+ * a FUSE file system at its pleasure, and a broken promise is a SIGBUS in the runner. */
+static bool keeps_blocks(int fd)
+{
+	struct statfs system;
+
+	return fstatfs(fd, &system) == 0 &&
+	       (system.f_type == TMPFS_MAGIC || system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC ||
+		system.f_type == OVERLAYFS_SUPER_MAGIC);
+}
+
 /* All of its blocks are there before it is mapped: a write to a hole on a full file system would be a SIGBUS. */
 static struct heaplog_board *create(int directory, const char *name)
 {
@@ -129,7 +142,7 @@ static struct heaplog_board *create(int directory, const char *name)
 
 	if (fd < 0)
 		return NULL;
-	if (syscall(SYS_fallocate, fd, 0, 0L, (long)sizeof *board) == 0)
+	if (keeps_blocks(fd) && syscall(SYS_fallocate, fd, 0, 0L, (long)sizeof *board) == 0)
 		board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	syscall(SYS_close, fd);
 	if (board == MAP_FAILED) {

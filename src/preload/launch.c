@@ -83,6 +83,7 @@ void launch_exec(struct launch *launch, char *const argv[], char *const envp[])
 		runtime_finish();
 		board_file_remove();
 	} else if (board && board->owner == getppid()) {
+		board_outdate(board, getpid(), UINT64_MAX);
 		prepare(launch, board, getpid(), argv, envp);
 		if (launch->slot) {
 			launch->slot->carry_over = own_maxrss();
@@ -126,6 +127,8 @@ void launch_spawned(struct launch *launch, pid_t pid)
 {
 	const int saved = errno;
 
+	if (pid > 0 && runtime_is_owner())
+		board_outdate(heaplog_board, pid, sampler_now());
 	if (launch->slot && pid > 0 && launch->slot->kind == SLOT_TASK) {
 		launch->slot->pid = pid;
 		launch->slot->carry_over = own_maxrss();

@@ -92,6 +92,8 @@ static ssize_t write_line(int fd, const char *chunk, size_t length, const struct
 	ssize_t taken;
 	int saved;
 
+	/* What was seen on the screen is in the file, whatever happens to the runner next. */
+	tasks_await_record(task);
 	if (length + added > PIPE_BUF)
 		added = parts[1].iov_len = 0;
 	taken = real()->writev(fd, parts, 3);

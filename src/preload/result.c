@@ -15,6 +15,10 @@
 /* At most an eighth of the descriptors that the program may open is ours, and never more than this. */
 enum { RESULT_FDS_MAX = 4096, MEMFD_NAME_MAX = 249 };
 
+/* Where they begin where the limit allows it. The kernel copies the table up to the highest number at each fork: with a
+ * limit of a million the last eighth of it would cost every child 8 MB. */
+enum { RESULT_FDS_FROM = 12288 };
+
 static unsigned open_results; /* under the lock */
 
 static size_t digits(uint64_t value, size_t width, char *text)
@@ -58,10 +62,16 @@ static bool is_ours(const struct task *task)
 	       status.st_ino == task->inode;
 }
 
+/* By number: libc's close is a cancellation point, and this runs after the wait that took the child, under the lock. */
+static void close_fd(int fd)
+{
+	syscall(SYS_close, fd);
+}
+
 void result_drop(struct task *task)
 {
 	if (is_ours(task)) {
-		close(task->fd);
+		close_fd(task->fd);
 		open_results--;
 	}
 	task->fd = -1;
@@ -70,15 +80,16 @@ void result_drop(struct task *task)
 /* A high number, so that the program's next open() gets the one that it would have had. */
 static int move_high(int fd, rlim_t limit)
 {
-	const int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)(limit - limit / 8 > 1 << 20 ? 1 << 20 : limit - limit / 8));
+	const rlim_t from = limit - limit / 8;
+	const int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)(from < RESULT_FDS_FROM ? from : RESULT_FDS_FROM));
 
-	close(fd);
+	close_fd(fd);
 	return high;
 }
 
 static void make_fd(struct task *task)
 {
-	struct rlimit limit;
+	struct rlimit limit, longest;
 	struct stat status;
 	char name[MEMFD_NAME_MAX + 1] = "heaplog:";
 	size_t length = strlen(task->name);
@@ -86,6 +97,9 @@ static void make_fd(struct task *task)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || open_results >= limit.rlim_cur / 8 ||
 	    open_results >= RESULT_FDS_MAX)
+		return;
+	/* It holds for a memfd as well, and who writes more is sent SIGXFSZ: the program would die of our write. */
+	if (getrlimit(RLIMIT_FSIZE, &longest) != 0 || longest.rlim_cur < task->record_length)
 		return;
 	if (length > MEMFD_NAME_MAX - 8)
 		length = MEMFD_NAME_MAX - 8;
@@ -97,7 +111,7 @@ static void make_fd(struct task *task)
 	fd = move_high(fd, limit.rlim_cur);
 	if (fd < 0)
 		return;
-	if (syscall(SYS_write, fd, task->record, task->record_length) == (long)task->record_length &&
+	if (syscall(SYS_write, fd, task->record[task->record_at], task->record_length) == (long)task->record_length &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0 &&
 	    fstat(fd, &status) == 0) {
 		task->fd = fd;
@@ -105,7 +119,7 @@ static void make_fd(struct task *task)
 		task->inode = status.st_ino;
 		open_results++;
 	} else {
-		close(fd);
+		close_fd(fd);
 	}
 }
 
@@ -134,7 +148,7 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 	task->record_length = 0;
 	if (!summary->peak_bytes)
 		return;
-	task->record_length = heaplog_record_format(&record, task->record, sizeof task->record);
+	task->record_length = heaplog_record_format(&record, task->record[task->record_at], sizeof task->record[0]);
 	if (task->record_length)
 		make_fd(task);
 }

@@ -159,10 +159,10 @@ static bool look(struct unit *unit, uint64_t now)
 	if (atomic_load(&task->state) != TASK_RUNNING) {
 		if (!unit->finished)
 			unit->finished = now;
-		if (atomic_load(&task->state) == TASK_ANNOTATED || now - unit->finished >= (uint64_t)LINGER_MS * MS) {
-			tasks_record(task);
+		/* At once: a runner that is killed from now on has lost nothing. */
+		tasks_record(task);
+		if (atomic_load(&task->state) == TASK_ANNOTATED || now - unit->finished >= (uint64_t)LINGER_MS * MS)
 			return false;
-		}
 		unit->due = unit->finished + (uint64_t)LINGER_MS * MS;
 		return true;
 	}
@@ -378,11 +378,12 @@ long sampler_settle(long (*attempt)(const void *), const void *call)
 	return result;
 }
 
-void sampler_forked(pid_t pid)
+void sampler_forked(pid_t pid, uint64_t before_ns)
 {
 	const int saved = errno;
 
 	if (pid > 0 && runtime_is_owner()) {
+		board_outdate(heaplog_board, pid, before_ns);
 		if (has_threads()) {
 			sampler_start(pid);
 		} else {

@@ -8,10 +8,10 @@
 /* CLOCK_MONOTONIC in ns. Async-signal-safe. */
 uint64_t sampler_now(void);
 
-/* After a fork that made pid. In a process with threads a sampler starts now and waits for the child's name: the runner
- * may not call us again for seconds. A process without threads stays so until a child is known to be a task, because
- * single-threaded programs may rely on it (unshare, fork). Keeps errno. */
-void sampler_forked(pid_t pid);
+/* After a fork that made pid, begun at before_ns. In a process with threads a sampler starts now and waits for the
+ * child's name: the runner may not call us again for seconds. A process without threads stays so until a child is known
+ * to be a task, because single-threaded programs may rely on it (unshare, fork). Keeps errno. */
+void sampler_forked(pid_t pid, uint64_t before_ns);
 
 /* Start a sampler for pid (0: for any task that has none). Where no thread can be had (EAGAIN) the task has none and
  * goes on as it would without us. Keeps errno. */

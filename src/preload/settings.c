@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,23 +29,29 @@ static void path_of_parent(char path[static 32], const char *name)
 
 bool settings_parent_has_us(void)
 {
+	enum { SIZE = 1 << 20 }; /* not on the stack, which may be a few pages here; only what is read becomes memory */
 	char path[32];
-	char text[65536];
-	ssize_t length;
+	char *text;
+	bool found = false;
+	size_t length = 0;
+	ssize_t got;
 	int fd;
 
 	path_of_parent(path, "/environ");
 	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	length = syscall(SYS_read, fd, text, sizeof text - 1);
+	text = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	while (text != MAP_FAILED && length < SIZE - 1 &&
+	       (got = syscall(SYS_read, fd, text + length, SIZE - 1 - length)) > 0)
+		length += (size_t)got;
 	syscall(SYS_close, fd);
-	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1) {
-		text[length] = '\0';
-		if (strncmp(text + at, "LD_PRELOAD=", 11) == 0)
-			return environment_has_token(text + at + 11, heaplog_runtime.library);
-	}
-	return false;
+	for (size_t at = 0; at < length && !found; at += strlen(text + at) + 1)
+		found = strncmp(text + at, "LD_PRELOAD=", 11) == 0 &&
+			environment_has_token(text + at + 11, heaplog_runtime.library);
+	if (text != MAP_FAILED)
+		munmap(text, SIZE);
+	return found;
 }
 
 /* A parent with the library has read the same variables and said what there was to say. */
@@ -106,7 +113,7 @@ static bool base_directory(char directory[RUNTIME_PATH_MAX])
 			return true;
 		}
 	}
-	return getcwd(directory, RUNTIME_PATH_MAX) != NULL;
+	return getcwd(directory, RUNTIME_PATH_MAX - 1) != NULL; /* and a slash */
 }
 
 void settings_read(void)
@@ -139,7 +146,8 @@ void settings_read(void)
 	/* Made absolute now: the runner may change its directory before the first record. */
 	if (*results != '/' && base_directory(heaplog_runtime.results))
 		strcat(heaplog_runtime.results, "/");
-	if (strlen(heaplog_runtime.results) + strlen(results) >= RUNTIME_PATH_MAX) {
+	if ((*results != '/' && !*heaplog_runtime.results) ||
+	    strlen(heaplog_runtime.results) + strlen(results) >= RUNTIME_PATH_MAX) {
 		heaplog_runtime.results[0] = '\0';
 		malformed("HEAPLOG_RESULTS", results, "a path that is short enough", "no results file");
 		return;

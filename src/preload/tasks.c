@@ -108,7 +108,6 @@ static void name_task(struct task *task, const struct slot *slot)
 static struct task *reuse(void)
 {
 	enum { KEPT = 128 };
-	const uint32_t over = heaplog_runtime.results[0] ? RECORD_DONE : RECORD_NONE;
 	struct task *oldest = NULL;
 	size_t count = 0;
 
@@ -116,7 +115,8 @@ static struct task *reuse(void)
 		return NULL;
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next), count++)
 		if (atomic_load(&task->state) == TASK_ANNOTATED && !task->live && !atomic_load(&task->sampled) &&
-		    (atomic_load(&task->recorded) == over || !task->record_length) &&
+		    !atomic_load(&task->writing) &&
+		    (!heaplog_runtime.results[0] || atomic_load(&task->recorded) == atomic_load(&task->version)) &&
 		    (!oldest || task->end_ns < oldest->end_ns))
 			oldest = task;
 	if (count < KEPT || !oldest)
@@ -175,7 +175,6 @@ struct task *tasks_adopt(struct slot *slot)
 			if (atomic_compare_exchange_strong(&task->state, &expected, TASK_RUNNING)) {
 				if (has_line())
 					atomic_fetch_sub(&heaplog_process->pending, 1);
-				atomic_store(&task->recorded, RECORD_NONE);
 				atomic_store(&task->closed, 0);
 			} else {
 				task = NULL;
@@ -238,7 +237,11 @@ static const struct heaplog_summary *close_figures(struct task *task)
 	task->peak_bytes = summary->peak_bytes;
 	task->end_ns = sampler_now();
 	task->cause = cause_of(task->exit, task->exit_value, false, false);
+	if (atomic_load(&task->writing) == task->record_at + 1)
+		task->record_at = !task->record_at;
 	result_make(task, summary);
+	if (task->record_length)
+		atomic_fetch_add(&task->version, 1);
 	return summary;
 }
 
@@ -295,16 +298,45 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 
 void tasks_record(struct task *task)
 {
-	uint32_t expected = RECORD_NONE;
+	uint32_t version = 0;
+	uint64_t mask[16];
+	const char *line = NULL;
+	size_t length = 0;
 	int error;
 
-	if (!task->record_length || !heaplog_runtime.results[0] ||
-	    !atomic_compare_exchange_strong(&task->recorded, &expected, RECORD_BUSY))
+	if (!heaplog_runtime.results[0] || atomic_load(&task->version) == atomic_load(&task->recorded))
 		return;
-	error = heaplog_record_append(heaplog_runtime.results, task->record, task->record_length);
-	atomic_store(&task->recorded, RECORD_DONE);
+	runtime_lock(mask);
+	if (!atomic_load(&task->writing) && task->record_length) {
+		version = atomic_load(&task->version);
+		line = task->record[task->record_at];
+		length = task->record_length;
+		atomic_store(&task->writing, task->record_at + 1);
+	}
+	runtime_unlock(mask);
+	if (!line)
+		return;
+	error = heaplog_record_append(heaplog_runtime.results, line, length);
 	if (error)
-		result_failed(error);
+		result_failed(error); /* before anybody can take the record for done and exit without a word */
+	atomic_store(&task->recorded, version);
+	atomic_store(&task->writing, 0);
+	board_wake(heaplog_board);
+}
+
+void tasks_await_record(const struct task *task)
+{
+	const int saved = errno;
+	struct board *board = heaplog_board;
+
+	for (int i = 0; i < 10 && heaplog_runtime.results[0]; i++) {
+		const uint32_t seen = atomic_load(&board->sequence);
+
+		if (atomic_load(&task->version) == atomic_load(&task->recorded))
+			break;
+		board_wait(board, seen, 1000000);
+	}
+	errno = saved;
 }
 
 /* A task that outlives its runner (a server, or any after Ctrl-C) is recorded as far as it was seen. Should the runner
@@ -316,7 +348,6 @@ static void snapshot(struct task *task)
 	runtime_lock(mask);
 	if (atomic_load(&task->state) == TASK_RUNNING) {
 		close_figures(task);
-		atomic_store(&task->recorded, RECORD_NONE);
 		atomic_store(&task->closed, 0);
 	}
 	runtime_unlock(mask);
@@ -326,17 +357,26 @@ void tasks_flush(void)
 {
 	uint64_t mask[16];
 
+	if (!runtime_is_owner())
+		return;
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
 		snapshot(task);
 		tasks_record(task);
-		/* A sampler that is in the middle of its write gets 10 ms; it is a write to a file, and exit must not
-		 * hang. */
-		for (int i = 0; i < 10 && atomic_load(&task->recorded) == RECORD_BUSY; i++)
-			board_wait(heaplog_board, atomic_load(&heaplog_board->sequence), 1000000);
+		/* A sampler may be in the middle of it. */
+		tasks_await_record(task);
 		runtime_lock(mask);
 		if (!has_line())
 			closing_add(task);
 		runtime_unlock(mask);
 	}
 	result_warn();
+}
+
+void tasks_forked(void)
+{
+	const int saved = errno;
+
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
+		result_drop(task);
+	errno = saved;
 }

@@ -17,15 +17,15 @@ enum task_state {
 	TASK_ANNOTATED,
 };
 
-enum { RECORD_NONE, RECORD_BUSY, RECORD_DONE };
-
 struct task {
 	struct task *_Atomic next;
 	_Atomic uint32_t state;
-	_Atomic uint32_t recorded;
-	_Atomic uint32_t sampled; /* a sampler thread has it */
-	_Atomic uint32_t closed;  /* the sampler must not publish: the summary is being read */
-	_Atomic uint32_t active;  /* which of the two summaries is published */
+	_Atomic uint32_t version;  /* how often the record was made: once more with each further command */
+	_Atomic uint32_t recorded; /* the version that is in HEAPLOG_RESULTS */
+	_Atomic uint32_t writing;  /* a thread writes record[writing - 1] there just now; 0: none does */
+	_Atomic uint32_t sampled;  /* a sampler thread has it */
+	_Atomic uint32_t closed;   /* the sampler must not publish: the summary is being read */
+	_Atomic uint32_t active;   /* which of the two summaries is published */
 	pid_t pid;
 	uint32_t live; /* children that are not reaped (under the lock) */
 	uint64_t start_ns;
@@ -51,7 +51,9 @@ struct task {
 	struct heaplog_peak peak;         /* the sampler's */
 	/* Two, so that the sampler writes one while the other is read; see tasks_publish. */
 	struct heaplog_summary summary[2];
-	char record[HEAPLOG_RECORD_MAX];
+	/* Two as well: one may be on its way to a slow file while the next command ends. record_at: the newer. */
+	uint32_t record_at;
+	char record[2][HEAPLOG_RECORD_MAX];
 };
 
 /* Forget the parent's tasks: first thing in a child that becomes a runner of its own. */
@@ -75,8 +77,15 @@ void tasks_publish(struct task *task);
  * reap was only noticed, so that there is no status. */
 void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage);
 
-/* Append the record of task to HEAPLOG_RESULTS, once. */
+/* Append the record of task to HEAPLOG_RESULTS unless it is there. */
 void tasks_record(struct task *task);
+
+/* Wait until the record is there, for 10 ms at most: a file on a server that does not answer must not hold up the
+ * program. The sampler writes it, so that this is rarely more than a look. Keeps errno. */
+void tasks_await_record(const struct task *task);
+
+/* In the child of a fork: the result fds are not the child's to inherit. Async-signal-safe, keeps errno. */
+void tasks_forked(void);
 
 /* Record everything: what is finished, and what is still running as far as it was seen. At the runner's end. */
 void tasks_flush(void);

@@ -3,20 +3,25 @@
 #include "preload/real.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
+#include "preload/tasks.h"
 
 #include <unistd.h>
 
 /* pid_t fork(void); */
 HEAPLOG_EXPORT pid_t fork(void)
 {
+	uint64_t before;
 	pid_t pid;
 
 	if (!heaplog_runtime.on)
 		return real()->fork();
 	board_prepare();
+	before = sampler_now();
 	pid = real()->fork();
 	if (pid > 0)
-		sampler_forked(pid);
+		sampler_forked(pid, before);
+	else if (pid == 0)
+		tasks_forked();
 	return pid;
 }
 
