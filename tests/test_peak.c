@@ -7,7 +7,8 @@
 
 static struct heaplog_reading reading(pid_t pid, uint64_t resident, uint64_t high_water)
 {
-	return (struct heaplog_reading){.pid = pid, .resident = resident, .high_water = high_water};
+	return (struct heaplog_reading){
+	    .pid = pid, .resident = resident, .alone = high_water, .high_water = high_water};
 }
 
 static void test_sum(void **state)
@@ -17,7 +18,7 @@ static void test_sum(void **state)
 
 	(void)state;
 	heaplog_peak_init(&peak, 10 * MS, 500);
-	heaplog_peak_tick(&peak, 15 * MS, two, 2);
+	heaplog_peak_tick(&peak, 15 * MS, two, 2, 0);
 	assert_int_equal(peak.summary.peak_bytes, 150);
 	assert_int_equal(peak.summary.peak_upper_bytes, 150);
 	assert_int_equal(peak.summary.peak_at_ms, 5);
@@ -25,11 +26,11 @@ static void test_sum(void **state)
 	assert_true(peak.top_stale);
 	assert_int_equal(peak.summary.top[0].pid, 1);
 	two[0].resident = 60;
-	heaplog_peak_tick(&peak, 20 * MS, two, 2);
+	heaplog_peak_tick(&peak, 20 * MS, two, 2, 0);
 	assert_false(peak.top_stale);
 	assert_int_equal(peak.summary.peak_bytes, 150);
 	assert_int_equal(peak.summary.current_bytes, 110);
-	heaplog_peak_tick(&peak, 25 * MS, NULL, 0);
+	heaplog_peak_tick(&peak, 25 * MS, NULL, 0, 0);
 	assert_int_equal(peak.summary.current_bytes, 0);
 	assert_int_equal(peak.summary.samples, 2);
 }
@@ -42,7 +43,7 @@ static void test_spike(void **state)
 
 	(void)state;
 	heaplog_peak_init(&peak, 0, 500);
-	heaplog_peak_tick(&peak, MS, two, 2);
+	heaplog_peak_tick(&peak, MS, two, 2, 0);
 	assert_int_equal(peak.summary.peak_bytes, 300);
 	assert_int_equal(peak.summary.peak_upper_bytes, 350);
 	assert_int_equal(peak.summary.top_count, 1);
@@ -65,38 +66,139 @@ static void test_reaped(void **state)
 	assert_int_equal(summary.peak_at_ms, 9);
 }
 
-/* Random histories of up to six processes in steps of 1 ms, looked at now and then: lower <= truth <= upper. */
+/* A process of the model. */
+struct simulated {
+	bool alive;
+	bool seen;   /* by a look */
+	bool doomed; /* it will end, or exec, before the next look */
+	uint64_t resident;
+	uint64_t mark;  /* since its exec */
+	uint64_t known; /* its mark at the last look */
+};
+
+/* One step of 1 ms: processes come, change, exec and end. With exit records all is known of what ends. Without, nobody
+ * can know what a process did between the last look at it and its end, so that there the doomed stay below their marks
+ * and only what was seen may end. Returns what is to be accounted as gone. */
+static uint64_t step(struct simulated *one, bool records, unsigned *seed)
+{
+	const int what = rand_r(seed) % 60;
+	const bool may_end = records || (one->doomed && one->seen);
+	uint64_t gone = 0;
+
+	if (!one->alive) {
+		if (what < 6)
+			*one = (struct simulated){.alive = true, .resident = 1 + (uint64_t)rand_r(seed) % 1000};
+	} else if (what < 3 && may_end) {
+		gone = records ? one->mark : one->known;
+		*one = (struct simulated){.alive = false};
+	} else if (what < 5 && may_end) {
+		/* An exec: all the tree sees of it is that the mark is lower. A new life, that must be seen. */
+		gone = records ? one->mark : one->known;
+		*one = (struct simulated){.alive = true, .resident = 1 + (uint64_t)rand_r(seed) % 100};
+	} else if (what < 14) {
+		const uint64_t limit = !records && one->doomed ? one->known : 1000;
+
+		one->resident = 1 + (uint64_t)rand_r(seed) % limit;
+	}
+	if (one->resident > one->mark)
+		one->mark = one->resident;
+	return gone;
+}
+
+/* Random histories of up to six processes, looked at now and then: lower <= truth <= upper, always. */
 static void test_random_histories(void **state)
 {
 	(void)state;
-	for (unsigned seed = 1; seed <= 3000; seed++) {
+	for (unsigned round = 0; round < 6000; round++) {
+		const bool records = round % 2;
+		struct simulated all[6] = {{.alive = false}};
 		struct heaplog_peak peak;
-		uint64_t truth = 0;
-		uint64_t resident[6], mark[6];
+		uint64_t truth = 0, gone = 0;
+		unsigned seed = round * 7919 + 1;
 		const int processes = 1 + rand_r(&seed) % 6;
+		const int looks = 1 + rand_r(&seed) % 40; /* one in so many ms */
 
 		heaplog_peak_init(&peak, 0, 500);
-		memset(mark, 0, sizeof mark);
-		memset(resident, 0, sizeof resident);
 		for (uint64_t ms = 1; ms <= 400; ms++) {
 			struct heaplog_reading readings[6];
+			size_t count = 0;
 			uint64_t sum = 0;
 
 			for (int i = 0; i < processes; i++) {
-				if (rand_r(&seed) % 8 == 0)
-					resident[i] = 1 + (uint64_t)rand_r(&seed) % 1000;
-				if (resident[i] > mark[i])
-					mark[i] = resident[i];
-				readings[i] = reading(i + 1, resident[i], mark[i]);
-				sum += resident[i];
+				gone += step(&all[i], records, &seed);
+				sum += all[i].resident;
 			}
 			truth = sum > truth ? sum : truth;
-			if (rand_r(&seed) % 20 == 0 || ms == 400)
-				heaplog_peak_tick(&peak, ms * MS, readings, (size_t)processes);
+			if (rand_r(&seed) % looks != 0 && ms != 400)
+				continue;
+			for (int i = 0; i < processes; i++) {
+				if (!all[i].alive)
+					continue;
+				readings[count++] = reading(i + 1, all[i].resident, all[i].mark);
+				all[i].seen = true;
+				all[i].known = all[i].mark;
+				all[i].doomed = rand_r(&seed) % 3 == 0;
+			}
+			heaplog_peak_tick(&peak, ms * MS, readings, count, gone);
+			gone = 0;
+			assert_true(peak.summary.peak_bytes <= truth);
+			assert_true(truth <= peak.summary.peak_upper_bytes);
 		}
-		assert_true(peak.summary.peak_bytes <= truth);
-		assert_true(truth <= peak.summary.peak_upper_bytes);
 	}
+}
+
+/* Where every look finds the marks at what is held, there is nothing between the bounds. */
+static void test_tight(void **state)
+{
+	struct heaplog_peak peak;
+
+	(void)state;
+	heaplog_peak_init(&peak, 0, 500);
+	for (uint64_t ms = 1; ms < 100; ms++) {
+		struct heaplog_reading three[] = {reading(1, 10 * ms, 10 * ms), reading(2, 7, 7),
+						  reading(3, ms * ms, ms * ms)};
+
+		heaplog_peak_tick(&peak, ms * MS, three, 3, 0);
+		assert_int_equal(peak.summary.peak_bytes, peak.summary.peak_upper_bytes);
+	}
+}
+
+/* What has gone since the last look may have been beside what came since. */
+static void test_gone(void **state)
+{
+	struct heaplog_peak peak;
+	struct heaplog_reading old = reading(1, 100, 120), new = reading(2, 80, 90);
+
+	(void)state;
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_peak_tick(&peak, MS, &old, 1, 0);
+	heaplog_peak_tick(&peak, 2 * MS, &new, 1, 120);
+	assert_int_equal(peak.summary.peak_bytes, 120);
+	assert_int_equal(peak.summary.peak_upper_bytes, 210);
+	heaplog_peak_tick(&peak, 3 * MS, NULL, 0, 500);
+	assert_int_equal(peak.summary.peak_upper_bytes, 500);
+	assert_int_equal(peak.summary.current_bytes, 0);
+}
+
+/* Of the proportional set size no mark is known: alone is what is held now. */
+static void test_without_marks(void **state)
+{
+	struct heaplog_peak peak;
+	struct heaplog_reading two[] = {{.pid = 1, .resident = 30, .alone = 30, .high_water = 100},
+					{.pid = 2, .resident = 40, .alone = 40, .high_water = 100}};
+
+	(void)state;
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_peak_tick(&peak, MS, two, 2, 0);
+	assert_int_equal(peak.summary.peak_bytes, 70);
+	assert_int_equal(peak.summary.peak_upper_bytes, 200);
+	heaplog_peak_alone(&peak, 2 * MS, 9, 60);
+	assert_int_equal(peak.summary.peak_bytes, 70);
+	heaplog_peak_alone(&peak, 2 * MS, 9, 250);
+	assert_int_equal(peak.summary.peak_bytes, 250);
+	assert_int_equal(peak.summary.peak_upper_bytes, 250);
+	assert_int_equal(peak.summary.top_count, 1);
+	assert_int_equal(peak.summary.top[0].pid, 9);
 }
 
 /* However long the run, the series is short, ordered and holds the peak. */
@@ -110,8 +212,8 @@ static void test_series(void **state)
 	for (uint64_t i = 1; i < 5000; i++) {
 		struct heaplog_reading one = reading(1, i == 1777 ? 9000 : 100 + i % 7, 0);
 
-		one.high_water = one.resident;
-		heaplog_peak_tick(&peak, i * 3 * MS, &one, 1);
+		one.high_water = one.alone = one.resident;
+		heaplog_peak_tick(&peak, i * 3 * MS, &one, 1, 0);
 	}
 	assert_in_range(peak.summary.series_count, 30, HEAPLOG_SERIES_MAX);
 	for (uint32_t i = 0; i < peak.summary.series_count; i++) {
@@ -130,7 +232,7 @@ static void test_top(void **state)
 	for (int i = 0; i < 20; i++)
 		many[i] = reading(i + 1, (uint64_t)((i * 7) % 20 + 1), 0);
 	heaplog_peak_init(&peak, 0, 500);
-	heaplog_peak_tick(&peak, MS, many, 20);
+	heaplog_peak_tick(&peak, MS, many, 20, 0);
 	assert_int_equal(peak.summary.top_count, HEAPLOG_TOP_MAX);
 	for (uint32_t i = 0; i < HEAPLOG_TOP_MAX; i++)
 		assert_int_equal(peak.summary.top[i].bytes, 20 - i);
@@ -141,7 +243,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sum),    cmocka_unit_test(test_spike),
 	    cmocka_unit_test(test_reaped), cmocka_unit_test(test_random_histories),
-	    cmocka_unit_test(test_series), cmocka_unit_test(test_top),
+	    cmocka_unit_test(test_series), cmocka_unit_test(test_tight),
+	    cmocka_unit_test(test_gone),   cmocka_unit_test(test_without_marks),
+	    cmocka_unit_test(test_top),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

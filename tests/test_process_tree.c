@@ -2,6 +2,7 @@
 #include "torture.h"
 
 #include "measure/process_tree.h"
+#include "measure/procfs.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -41,11 +42,51 @@ static void fake(int pid, const char *comm, unsigned flags, unsigned kb, const c
 	put(path, text);
 }
 
+static void put_in(int pid, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "proc/%d/%s", pid, file);
+	put(path, text);
+}
+
+/* A process as status, statm and smaps_rollup tell it, that has exec'ed. */
+static void fake_child(int pid, int parent, unsigned kb, unsigned mark_kb)
+{
+	char text[512];
+
+	fake(pid, "x", 0, kb, "");
+	snprintf(text, sizeof text, "Name:\tx\nTgid:\t%d\nPPid:\t%d\nVmHWM:\t%u kB\nVmRSS:\t%u kB\nThreads:\t1\n", pid,
+		 parent, mark_kb, kb);
+	put_in(pid, "status", text);
+	snprintf(text, sizeof text, "9999 %ld 7 1 0 5 0\n", kb * 1024L / sysconf(_SC_PAGESIZE));
+	put_in(pid, "statm", text);
+	snprintf(text, sizeof text, "0-f ---p 0 0 0 [rollup]\nRss:\t%u kB\nPss:\t%u kB\n", kb, kb / 2);
+	put_in(pid, "smaps_rollup", text);
+}
+
+static void last_pid(int pid)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "0.1 0.2 0.3 1/2 %d\n", pid);
+	put("proc/loadavg", text);
+}
+
+static struct heaplog_tree *create(const char *proc, unsigned budget)
+{
+	const struct heaplog_tree_options options = {.proc = proc, .fd_budget = budget};
+
+	return heaplog_tree_create(&options);
+}
+
 static size_t tick(struct heaplog_tree *tree, struct heaplog_peak *peak)
 {
-	bool changed;
+	static uint64_t now = 1000000;
+	bool moved;
 
-	return heaplog_tree_tick(tree, 1000000, peak, &changed);
+	now += 30000000; /* long enough for a fork to count */
+	return heaplog_tree_tick(tree, now, peak, &moved);
 }
 
 static void test_fake_tree(void **state)
@@ -59,7 +100,7 @@ static void test_fake_tree(void **state)
 	fake(12, "node", 0, 400, "13 10 999");
 	fake(13, "a b", 0, 800, "");
 	for (size_t i = 0; i < 2; i++) {
-		struct heaplog_tree *tree = heaplog_tree_create("proc", budgets[i]);
+		struct heaplog_tree *tree = create("proc", budgets[i]);
 		struct heaplog_peak peak;
 
 		heaplog_peak_init(&peak, 0, 500);
@@ -75,7 +116,7 @@ static void test_fake_tree(void **state)
 /* Between fork and exec: a root never counts, a descendant from its second look on. */
 static void test_before_exec(void **state)
 {
-	struct heaplog_tree *tree = heaplog_tree_create("proc", 100);
+	struct heaplog_tree *tree = create("proc", 100);
 	struct heaplog_peak peak;
 
 	(void)state;
@@ -88,7 +129,7 @@ static void test_before_exec(void **state)
 	fake(1999999991, "node", 0, 100, "1999999992");
 	fake(1999999992, "node", 0x40, 70, "");
 	heaplog_tree_destroy(tree);
-	tree = heaplog_tree_create("proc", 100);
+	tree = create("proc", 100);
 	heaplog_tree_add_root(tree, 1999999991);
 	assert_int_equal(tick(tree, &peak), 2);
 	assert_int_equal(peak.summary.current_bytes, 100 * 1024);
@@ -100,7 +141,7 @@ static void test_before_exec(void **state)
 /* A kernel without children files: found by their parents. */
 static void test_without_children_files(void **state)
 {
-	struct heaplog_tree *tree = heaplog_tree_create("proc", 100);
+	struct heaplog_tree *tree = create("proc", 100);
 	struct heaplog_peak peak;
 
 	(void)state;
@@ -113,6 +154,228 @@ static void test_without_children_files(void **state)
 	assert_int_equal(tick(tree, &peak), 2); /* stat of 20 names 1 as its parent */
 	assert_int_equal(peak.summary.current_bytes, 200 * 1024);
 	heaplog_tree_destroy(tree);
+}
+
+/* The kernel's last process id: nothing new costs nothing; a few new ids are looked at one by one, whatever the
+ * children files say. */
+static void test_new_ids(void **state)
+{
+	struct heaplog_tree *tree;
+	struct heaplog_peak peak;
+
+	(void)state;
+	fake_child(100, 1, 1000, 1000);
+	last_pid(100);
+	tree = create("proc", 100);
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, 100);
+	assert_int_equal(tick(tree, &peak), 1);
+	fake_child(102, 100, 500, 500);
+	fake_child(103, 102, 250, 250);
+	fake_child(104, 1, 4000, 4000);                                 /* a stranger */
+	put_in(104, "status", "Tgid:\t100\nPPid:\t1\nVmRSS:\t77 kB\n"); /* a thread of 100 has an id as well */
+	assert_int_equal(tick(tree, &peak), 1);                         /* not yet given away */
+	last_pid(104);
+	assert_int_equal(tick(tree, &peak), 3);
+	assert_int_equal(peak.summary.current_bytes, 1750 * 1024);
+	/* It can be seen only a moment after its id was given away. */
+	last_pid(105);
+	assert_int_equal(tick(tree, &peak), 3);
+	fake_child(105, 103, 10, 10);
+	assert_int_equal(tick(tree, &peak), 4);
+	/* Many: the files of threads, since ids no longer say. */
+	fake_child(150, 100, 20, 20);
+	put("proc/100/task/100/children", "150");
+	last_pid(3000);
+	assert_int_equal(tick(tree, &peak), 5);
+	/* From the beginning again. */
+	fake_child(9, 100, 20, 20);
+	put("proc/100/task/100/children", "150 9");
+	last_pid(9);
+	assert_int_equal(tick(tree, &peak), 6);
+	heaplog_tree_destroy(tree);
+}
+
+static bool has_variable(void *context, const char *environment, size_t length)
+{
+	return length > strlen(context) && strcmp(environment, context) == 0;
+}
+
+/* Never seen under their parent: by their environment, and only where init or an ancestor of the runner has taken them
+ * in; the same variables under another parent are another runner's task. */
+static void test_orphans(void **state)
+{
+	const struct heaplog_tree_options options = {
+	    .proc = "proc", .fd_budget = 100, .belongs = has_variable, .context = (void *)(uintptr_t) "TASK=a"};
+	struct heaplog_tree *tree;
+	struct heaplog_peak peak;
+
+	(void)state;
+	fake_child(100, 1, 1000, 1000);
+	last_pid(100);
+	tree = heaplog_tree_create(&options);
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, 100);
+	tick(tree, &peak);
+	fake_child(101, 1, 100, 100);
+	put_in(101, "environ", "TASK=a");
+	fake_child(102, 1, 200, 200);
+	put_in(102, "environ", "TASK=b");
+	fake_child(103, 77, 400, 400);
+	put_in(103, "environ", "TASK=a");
+	last_pid(103);
+	assert_int_equal(tick(tree, &peak), 1); /* fputs leaves the last NUL out: "TASK=a" is not a whole entry */
+	for (int pid = 101; pid <= 103; pid++) {
+		char path[64];
+		FILE *file;
+
+		snprintf(path, sizeof path, "proc/%d/environ", pid);
+		file = fopen(path, "w");
+		fwrite(pid == 102 ? "TASK=b\0X=1" : "TASK=a\0X=1", 1, 11, file);
+		fclose(file);
+	}
+	assert_int_equal(tick(tree, &peak), 2);
+	assert_int_equal(peak.summary.current_bytes, 1100 * 1024);
+	heaplog_tree_destroy(tree);
+}
+
+/* A large tree: statm at each look, marks in turn; all of them known after a round. */
+static void test_many(void **state)
+{
+	enum { MANY = 400 };
+	static const unsigned budgets[] = {2000, 100, 0};
+	struct heaplog_tree *tree;
+
+	(void)state;
+	fake_child(1000, 1, 100, 100);
+	for (int i = 1; i < MANY; i++)
+		fake_child(1000 + i, 1000, 100, 100);
+	for (size_t b = 0; b < 3; b++) {
+		struct heaplog_peak peak;
+		char children[MANY * 5 + 1] = "";
+
+		for (int i = 1; i < MANY; i++)
+			fake_child(1000 + i, 1000, 100, i == 300 ? 50000 : 100);
+		/* Without a descriptor for the last id there are the files. */
+		for (int i = 1; i < MANY && !budgets[b]; i++)
+			sprintf(children + strlen(children), "%d ", 1000 + i);
+		put("proc/1000/task/1000/children", children);
+		last_pid(1000 + MANY);
+		tree = create("proc", budgets[b]);
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, 1000);
+		for (int i = 0; i < 400 / 48 + 17; i++)
+			tick(tree, &peak);
+		assert_int_equal(tick(tree, &peak), MANY);
+		assert_int_equal(peak.summary.current_bytes, MANY * 100 * 1024);
+		/* One process's spike, alone above all sums. */
+		assert_int_equal(peak.summary.peak_bytes, 50000 * 1024);
+		assert_int_equal(peak.summary.peak_upper_bytes, (MANY * 100 - 100 + 50000) * 1024);
+		heaplog_tree_destroy(tree);
+	}
+}
+
+/* A new program begins with a mark of its own; what the old one held may have been beside what came since. */
+static void test_exec_lowers_the_mark(void **state)
+{
+	struct heaplog_tree *tree;
+	struct heaplog_peak peak;
+
+	(void)state;
+	fake_child(50, 1, 900, 1000);
+	tree = create("proc", 100);
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, 50);
+	tick(tree, &peak);
+	assert_int_equal(peak.summary.peak_upper_bytes, 1000 * 1024);
+	fake_child(50, 1, 100, 120);
+	tick(tree, &peak);
+	assert_int_equal(peak.summary.peak_upper_bytes, 1000 * 1024);
+	assert_int_equal(peak.summary.peak_bytes, 1000 * 1024);
+	assert_int_equal(peak.summary.current_bytes, 100 * 1024);
+	heaplog_tree_destroy(tree);
+}
+
+static void test_pss(void **state)
+{
+	const struct heaplog_tree_options options = {.proc = "proc", .fd_budget = 9, .metric = HEAPLOG_METRIC_PSS};
+	struct heaplog_tree *tree;
+	struct heaplog_peak peak;
+
+	(void)state;
+	fake_child(50, 1, 1000, 1000);
+	put("proc/50/task/50/children", "51");
+	fake_child(51, 50, 2000, 2000);
+	tree = heaplog_tree_create(&options);
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, 50);
+	tick(tree, &peak);
+	assert_int_equal(peak.summary.peak_bytes, 1500 * 1024);
+	assert_int_equal(peak.summary.peak_upper_bytes, 3000 * 1024);
+	/* Where it may not be read, as of a set-user-ID program, the lower bound does without. */
+	unlink("proc/51/smaps_rollup");
+	tick(tree, &peak);
+	assert_int_equal(peak.summary.current_bytes, 500 * 1024);
+	heaplog_tree_destroy(tree);
+}
+
+/* Between two looks: nothing to see, memory that moves, a process that comes. */
+static void test_glance(void **state)
+{
+	struct heaplog_tree *tree;
+	struct heaplog_peak peak;
+
+	(void)state;
+	fake_child(50, 1, 10000, 10000);
+	last_pid(50);
+	tree = create("proc", 100);
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, 50);
+	assert_true(heaplog_tree_glance(tree, 1));
+	tick(tree, &peak);
+	tick(tree, &peak);
+	assert_false(heaplog_tree_glance(tree, 1000000000));
+	put_in(50, "statm", "9999 2600 1 1 0 5 0\n");
+	assert_true(heaplog_tree_glance(tree, 1000000000));
+	fake_child(50, 1, 10000, 10000);
+	assert_false(heaplog_tree_glance(tree, 1000000000));
+	fake_child(51, 50, 10000, 10000);
+	last_pid(51);
+	assert_true(heaplog_tree_glance(tree, 1000000000));
+	heaplog_tree_destroy(tree);
+}
+
+/* What a process says as it leaves, and one that says that it belongs. */
+static void test_left(void **state)
+{
+	struct heaplog_tree *tree;
+	struct heaplog_peak peak;
+
+	(void)state;
+	fake_child(50, 1, 100, 100);
+	fake_child(60, 1, 100, 100);
+	tree = create("proc", 100);
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, 50);
+	heaplog_tree_add(tree, 60);
+	assert_int_equal(tick(tree, &peak), 2);
+	heaplog_tree_left(tree, &peak, 60, 500 * 1024, 1);
+	heaplog_tree_left(tree, &peak, 70, 300 * 1024, 1); /* that nobody had seen */
+	assert_int_equal(peak.summary.peak_bytes, 500 * 1024);
+	tick(tree, &peak);
+	assert_int_equal(peak.summary.peak_upper_bytes, 900 * 1024);
+	heaplog_tree_destroy(tree);
+}
+
+/* A procfs of another pid namespace has other processes under these numbers. */
+static void test_foreign_proc(void **state)
+{
+	(void)state;
+	assert_true(procfs_is_ours("/proc"));
+	assert_false(procfs_is_ours("proc"));
+	mkdir("proc", 0755);
+	assert_int_equal(symlink("1", "proc/self"), 0);
+	assert_false(procfs_is_ours("proc"));
 }
 
 /* A process that holds mb until control is closed; with orphan it is its child that does, and it waits to be killed. */
@@ -150,7 +413,7 @@ static pid_t start_holder(int *control, int *ready, size_t mb, bool orphan)
 /* A descendant without an exec of its own counts; as an orphan it stays a member. */
 static void test_orphan_stays(void **state)
 {
-	struct heaplog_tree *tree = heaplog_tree_create("/proc", 100);
+	struct heaplog_tree *tree = create("/proc", 100);
 	struct heaplog_peak peak;
 	int control, ready, status;
 	char byte;
@@ -178,7 +441,7 @@ static void test_orphan_stays(void **state)
 /* A root that has not exec'ed is the runner's copy. */
 static void test_forked_root_does_not_count(void **state)
 {
-	struct heaplog_tree *tree = heaplog_tree_create("/proc", 100);
+	struct heaplog_tree *tree = create("/proc", 100);
 	struct heaplog_peak peak;
 	int control, ready, status;
 	char byte;
@@ -207,6 +470,14 @@ int main(void)
 	    TORTURE(test_fake_tree),
 	    TORTURE(test_before_exec),
 	    TORTURE(test_without_children_files),
+	    TORTURE(test_new_ids),
+	    TORTURE(test_orphans),
+	    TORTURE(test_many),
+	    TORTURE(test_exec_lowers_the_mark),
+	    TORTURE(test_pss),
+	    TORTURE(test_glance),
+	    TORTURE(test_left),
+	    TORTURE(test_foreign_proc),
 	    TORTURE(test_orphan_stays),
 	    TORTURE(test_forked_root_does_not_count),
 	};

@@ -4,31 +4,35 @@
 
 #define MS 1000000ULL
 
+/* 1, 2, 4 ... ms, then every 25 ms for a while, then up to the period. */
 static void test_doubles_up_to_the_period(void **state)
 {
-	static const uint64_t expected[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500};
+	static const uint64_t expected[] = {1, 2, 4, 8, 16, 25, 25, 50, 100, 200, 400, 500, 500};
 	struct heaplog_schedule schedule;
 
 	(void)state;
 	heaplog_schedule_init(&schedule, 500);
 	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-		assert_int_equal(heaplog_schedule_next(&schedule, 1000, false, false), expected[i] * MS);
+		assert_int_equal(heaplog_schedule_next(&schedule, 1000, false), expected[i] * MS);
 }
 
-static void test_early_after_a_change(void **state)
+static void test_early_after_a_movement(void **state)
 {
 	struct heaplog_schedule schedule;
 
 	(void)state;
 	heaplog_schedule_init(&schedule, 500);
 	for (int i = 0; i < 20; i++)
-		heaplog_schedule_next(&schedule, 1000, false, false);
-	for (int i = 0; i < 5; i++)
-		assert_int_equal(heaplog_schedule_next(&schedule, 1000, i == 0, false), 100 * MS);
-	assert_int_equal(heaplog_schedule_next(&schedule, 1000, false, false), 500 * MS);
-	assert_int_equal(heaplog_schedule_next(&schedule, 1000, false, true), 100 * MS);
-	/* A walk of 3 ms ten times a second would be 3 % of a core. */
-	assert_int_equal(heaplog_schedule_next(&schedule, 3 * MS, true, true), 500 * MS);
+		heaplog_schedule_next(&schedule, 1000, false);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(heaplog_schedule_next(&schedule, 1000, i == 0), 25 * MS);
+	assert_int_equal(heaplog_schedule_next(&schedule, 1000, false), 50 * MS);
+	assert_int_equal(heaplog_schedule_next(&schedule, 1000, true), 25 * MS);
+	/* A walk of 3 ms every 25 ms would be 12 % of a core. */
+	assert_int_equal(heaplog_schedule_next(&schedule, 3 * MS, true), 50 * MS);
+	assert_int_equal(heaplog_schedule_next(&schedule, 3 * MS, true), 100 * MS);
+	assert_int_equal(heaplog_schedule_next(&schedule, 3 * MS, true), 150 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule), 100 * MS);
 }
 
 static void test_circuit_breaker(void **state)
@@ -38,16 +42,29 @@ static void test_circuit_breaker(void **state)
 	(void)state;
 	heaplog_schedule_init(&schedule, 500);
 	for (int i = 0; i < 20; i++)
-		heaplog_schedule_next(&schedule, 40 * MS, false, false);
+		heaplog_schedule_next(&schedule, 40 * MS, false);
 	assert_int_equal(schedule.period_ns, 2000 * MS);
-	assert_int_equal(heaplog_schedule_next(&schedule, 40 * MS, false, false), 2000 * MS);
+	assert_int_equal(heaplog_schedule_next(&schedule, 40 * MS, true), 2000 * MS);
+}
+
+/* A short period is kept, and never exceeded. */
+static void test_short_period(void **state)
+{
+	struct heaplog_schedule schedule;
+
+	(void)state;
+	heaplog_schedule_init(&schedule, 10);
+	for (int i = 0; i < 20; i++)
+		assert_true(heaplog_schedule_next(&schedule, 1000, i % 3 == 0) <= 10 * MS);
+	assert_int_equal(heaplog_schedule_next(&schedule, 1000, false), 10 * MS);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_doubles_up_to_the_period),
-	    cmocka_unit_test(test_early_after_a_change),
+	    cmocka_unit_test(test_early_after_a_movement),
+	    cmocka_unit_test(test_short_period),
 	    cmocka_unit_test(test_circuit_breaker),
 	};
 

@@ -69,48 +69,56 @@ static void note_top(struct heaplog_summary *summary, const struct heaplog_readi
 	}
 }
 
-void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct heaplog_reading *readings, size_t count)
+static uint64_t since_start(const struct heaplog_peak *peak, uint64_t now_ns)
+{
+	return now_ns > peak->start_ns ? (now_ns - peak->start_ns) / 1000000 : 0;
+}
+
+void heaplog_peak_alone(struct heaplog_peak *peak, uint64_t now_ns, pid_t pid, uint64_t bytes)
+{
+	const struct heaplog_reading alone = {.pid = pid, .resident = bytes};
+
+	if (bytes <= peak->summary.peak_bytes)
+		return;
+	raise_peak(&peak->summary, bytes, since_start(peak, now_ns));
+	note_top(&peak->summary, &alone, 1);
+	peak->top_stale = true;
+}
+
+/* The interval sweep. Since the last tick each process that is there may have been as high as its mark, and each that
+ * has gone as high as its own: all of them at the same instant, for all that anybody can know. */
+void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct heaplog_reading *readings, size_t count,
+		       uint64_t gone)
 {
 	struct heaplog_summary *summary = &peak->summary;
-	const uint64_t ms = now_ns > peak->start_ns ? (now_ns - peak->start_ns) / 1000000 : 0;
+	const uint64_t ms = since_start(peak, now_ns);
 	const struct heaplog_reading *highest = NULL;
 	uint64_t sum = 0;
-	uint64_t upper = 0;
+	uint64_t upper = gone;
 
 	peak->top_stale = false;
-	summary->current_bytes = 0;
-	summary->processes = (uint32_t)count;
-	if (!count)
-		return;
 	for (size_t i = 0; i < count; i++) {
-		const struct heaplog_reading *reading = &readings[i];
-
-		sum += reading->resident;
-		/* Since the last look a member may have been as high as its high-water mark ever was: all marks may
-		 * have been reached at the same instant. */
-		upper += reading->high_water > reading->resident ? reading->high_water : reading->resident;
-		if (!highest || reading->high_water > highest->high_water)
-			highest = reading;
+		sum += readings[i].resident;
+		upper += readings[i].high_water;
+		if (!highest || readings[i].alone > highest->alone)
+			highest = &readings[i];
 	}
 	summary->current_bytes = sum;
+	summary->processes = (uint32_t)count;
+	if (upper > summary->peak_upper_bytes)
+		summary->peak_upper_bytes = upper;
+	if (!count)
+		return;
 	summary->samples++;
 	if (count > summary->processes_max)
 		summary->processes_max = (uint32_t)count;
-	if (upper > summary->peak_upper_bytes)
-		summary->peak_upper_bytes = upper;
 	if (sum > summary->peak_bytes) {
 		raise_peak(summary, sum, ms);
 		note_top(summary, readings, count);
 		peak->top_stale = true;
 	}
 	/* One process was alone above all sums that were seen: a spike between two looks. */
-	if (highest->high_water > summary->peak_bytes) {
-		const struct heaplog_reading alone = {.pid = highest->pid, .resident = highest->high_water};
-
-		raise_peak(summary, highest->high_water, ms);
-		note_top(summary, &alone, 1);
-		peak->top_stale = true;
-	}
+	heaplog_peak_alone(peak, now_ns, highest->pid, highest->alone);
 	add_point(peak, ms, peak->top_stale ? summary->peak_bytes : sum);
 }
 

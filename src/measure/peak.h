@@ -7,9 +7,9 @@
 /* One process as one tick saw it. Bytes. */
 struct heaplog_reading {
 	pid_t pid;
-	uint64_t resident;   /* now */
-	uint64_t high_water; /* the most since its exec (VmHWM), >= resident; equal to resident where unknown */
-	uint64_t previous_high_water; /* what the tick before read; 0 on the first reading */
+	uint64_t resident;   /* now, in the metric */
+	uint64_t alone;      /* the most that it has held since its exec, in the metric; 0: not known */
+	uint64_t high_water; /* no less than it held at any moment since the last tick; >= resident */
 };
 
 struct heaplog_peak {
@@ -22,9 +22,14 @@ struct heaplog_peak {
 /* Begin: everything 0. start_ns: CLOCK_MONOTONIC at the task's start. */
 void heaplog_peak_init(struct heaplog_peak *peak, uint64_t start_ns, uint32_t interval_ms);
 
-/* Account one look at the whole task: count readings, taken at now_ns. */
-void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct heaplog_reading *readings,
-		       size_t count);
+/* Account one look at the whole task: count readings, taken at now_ns. gone: bytes, the high-water marks of processes
+ * that have gone since the last tick, and what others have lost by an exec: it may have coincided with all that is
+ * there now. */
+void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct heaplog_reading *readings, size_t count,
+		       uint64_t gone);
+
+/* Account what one process was known to have held at some moment, whatever the others held then. Bytes. */
+void heaplog_peak_alone(struct heaplog_peak *peak, uint64_t now_ns, pid_t pid, uint64_t bytes);
 
 /* Account ru_maxrss of a reaped direct child, in bytes. carry_over: what the child had inherited as ru_maxrss before
  * its exec (ARCHITECTURE: a child of a 1 GB runner reports 1 GB); only more than that counts. */

@@ -1,136 +1,39 @@
-/* The processes of a task by /proc. Raw system calls throughout: this runs in a thread of somebody else's program, and
- * the hooks of other preloaded libraries on open() and read() are not for us. */
-#include "measure/process_tree.h"
+/* The processes of a task: who they are, and the looks at all of them. Membership is for life: a descendant stays one
+ * when its parent dies. */
+#include "measure/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 256, THREADS_KEPT = 32, FORK_NO_EXEC = 0x40, MEMBERS_FIRST = 64 };
-
-struct member {
-	pid_t pid;
-	pid_t parent;
-	bool is_root;
-	bool has_execed;
-	bool looked_at;             /* between fork and exec: seen in an earlier tick */
-	bool reads;                 /* its memory counted in this tick */
-	unsigned threads;           /* as "Threads:" said when its tasks were listed; 0: not listed yet */
-	unsigned kept;              /* children descriptors in use */
-	unsigned long long started; /* field 22 of stat, where no status descriptor is kept */
-	int status_fd;              /* -1: opened for each look */
-	int children_fd[THREADS_KEPT];
-	uint64_t resident, high_water, previous_high_water;
-};
-
-struct heaplog_tree {
-	struct member *members;
-	struct heaplog_reading *readings;
-	size_t count, capacity;
-	unsigned budget, open;
-	bool changed;
-	bool no_children_files; /* a kernel without CONFIG_PROC_CHILDREN */
-	char proc[PATH_SIZE];
-};
-
-static size_t put_number(char *text, unsigned long value)
+/* More than a fiftieth: a change that is worth an early look. */
+static bool differs(uint64_t a, uint64_t b)
 {
-	char reversed[24];
-	size_t length = 0;
+	const uint64_t low = a < b ? a : b;
+	const uint64_t high = a < b ? b : a;
 
-	do
-		reversed[length++] = (char)('0' + value % 10);
-	while (value /= 10);
-	for (size_t i = 0; i < length; i++)
-		text[i] = reversed[length - 1 - i];
-	text[length] = '\0';
-	return length;
+	return high - low > high / 50;
 }
 
-/* "<proc>/PID/<file>", or "<proc>/PID/task/TID/<file>" with tid > 0. */
-static int open_file(const char *proc, pid_t pid, pid_t tid, const char *file, int flags)
-{
-	char path[PATH_SIZE + 96];
-
-	strcpy(path, proc);
-	strcat(path, "/");
-	put_number(path + strlen(path), (unsigned long)pid);
-	if (tid > 0) {
-		strcat(path, "/task/");
-		put_number(path + strlen(path), (unsigned long)tid);
-	}
-	strcat(path, "/");
-	strcat(path, file);
-	return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0);
-}
-
-static ssize_t read_at(int fd, char *text, size_t size, long offset)
-{
-	const ssize_t length = syscall(SYS_pread64, fd, text, size - 1, offset);
-
-	text[length > 0 ? length : 0] = '\0';
-	return length;
-}
-
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		syscall(SYS_close, fd);
-}
-
-/* Flags and start time from stat; fields are counted from the last ')', because a process names itself as it likes. */
-static int read_stat(const char *proc, pid_t pid, unsigned long *flags, unsigned long long *started, pid_t *parent)
-{
-	char text[2048];
-	const int fd = open_file(proc, pid, 0, "stat", O_RDONLY);
-	const ssize_t length = fd < 0 ? -1 : read_at(fd, text, sizeof text, 0);
-	char *at;
-
-	close_fd(fd);
-	if (length <= 0 || !(at = strrchr(text, ')')))
-		return -1;
-	for (int field = 3; (at = strchr(at, ' ')); field++) {
-		at++;
-		if (field == 4 && parent)
-			*parent = (pid_t)strtol(at, NULL, 10);
-		else if (field == 9 && flags)
-			*flags = strtoul(at, NULL, 10);
-		else if (field == 22) {
-			if (started)
-				*started = strtoull(at, NULL, 10);
-			return 0;
-		}
-	}
-	return -1;
-}
-
-int heaplog_process_has_execed(const char *proc, pid_t pid)
-{
-	unsigned long flags;
-
-	if (read_stat(proc, pid, &flags, NULL, NULL) != 0)
-		return -1;
-	return !(flags & FORK_NO_EXEC);
-}
-
-struct heaplog_tree *heaplog_tree_create(const char *proc, unsigned fd_budget)
+struct heaplog_tree *heaplog_tree_create(const struct heaplog_tree_options *options)
 {
 	struct heaplog_tree *tree =
 	    mmap(NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (tree == MAP_FAILED)
 		return NULL;
-	if (strlen(proc) >= sizeof tree->proc) {
+	if (strlen(options->proc) >= sizeof tree->proc) {
 		munmap(tree, sizeof *tree);
 		return NULL;
 	}
-	strcpy(tree->proc, proc);
-	tree->budget = fd_budget;
+	strcpy(tree->proc, options->proc);
+	tree->options = *options;
+	tree->options.proc = tree->proc;
+	tree->budget = options->fd_budget;
+	tree_cursor_open(tree);
 	return tree;
 }
 
@@ -162,11 +65,19 @@ static bool ensure_room(struct heaplog_tree *tree)
 	return true;
 }
 
-static void forget_threads(struct heaplog_tree *tree, struct member *member)
+static void close_kept(struct heaplog_tree *tree, int *fd)
+{
+	if (*fd < 0)
+		return;
+	procfs_close(*fd);
+	*fd = -1;
+	tree->open--;
+}
+
+void tree_forget_threads(struct heaplog_tree *tree, struct member *member)
 {
 	for (unsigned i = 0; i < member->kept; i++)
-		close_fd(member->children_fd[i]);
-	tree->open -= member->kept;
+		close_kept(tree, &member->children_fd[i]);
 	member->kept = 0;
 	member->threads = 0;
 }
@@ -175,11 +86,10 @@ static void drop(struct heaplog_tree *tree, size_t at)
 {
 	struct member *member = &tree->members[at];
 
-	forget_threads(tree, member);
-	if (member->status_fd >= 0) {
-		close_fd(member->status_fd);
-		tree->open--;
-	}
+	tree->gone += member->mark;
+	tree_forget_threads(tree, member);
+	close_kept(tree, &member->status_fd);
+	close_kept(tree, &member->statm_fd);
 	*member = tree->members[--tree->count];
 	tree->changed = true;
 }
@@ -188,6 +98,7 @@ void heaplog_tree_destroy(struct heaplog_tree *tree)
 {
 	while (tree->count)
 		drop(tree, tree->count - 1);
+	procfs_close(tree->cursor.fd);
 	if (tree->members)
 		munmap(tree->members, tree->capacity * sizeof *tree->members);
 	if (tree->readings)
@@ -195,19 +106,33 @@ void heaplog_tree_destroy(struct heaplog_tree *tree)
 	munmap(tree, sizeof *tree);
 }
 
-static bool is_member(const struct heaplog_tree *tree, pid_t pid)
+static struct member *find(const struct heaplog_tree *tree, pid_t pid)
 {
 	for (size_t i = 0; i < tree->count; i++)
 		if (tree->members[i].pid == pid)
-			return true;
-	return false;
+			return &tree->members[i];
+	return NULL;
 }
 
-static int add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
+bool tree_is_member(const struct heaplog_tree *tree, pid_t pid)
 {
+	return find(tree, pid) != NULL;
+}
+
+static void keep(struct heaplog_tree *tree, const struct member *member, int *fd, const char *file)
+{
+	if (*fd >= 0 || tree->open >= tree->budget)
+		return;
+	*fd = procfs_open(tree->proc, member->pid, 0, file, O_RDONLY);
+	tree->open += *fd >= 0;
+}
+
+int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
+{
+	struct procfs_stat stat;
 	struct member *member;
 
-	if (pid <= 0 || is_member(tree, pid))
+	if (pid <= 0 || tree_is_member(tree, pid))
 		return 0;
 	if (!ensure_room(tree))
 		return -1;
@@ -216,15 +141,15 @@ static int add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
 	member->pid = pid;
 	member->parent = parent;
 	member->is_root = is_root;
-	member->status_fd = -1;
-	if (tree->open < tree->budget) {
-		member->status_fd = open_file(tree->proc, pid, 0, "status", O_RDONLY);
-		if (member->status_fd < 0 && (errno == ENOENT || errno == ESRCH))
+	member->seen_ns = tree->now_ns;
+	member->status_fd = member->statm_fd = -1;
+	keep(tree, member, tree->count < MANY ? &member->status_fd : &member->statm_fd,
+	     tree->count < MANY ? "status" : "statm");
+	if (member->status_fd < 0 && member->statm_fd < 0) {
+		if (procfs_stat(tree->proc, pid, &stat) != 0)
 			return 0; /* gone already */
-		tree->open += member->status_fd >= 0;
+		member->started = stat.started;
 	}
-	if (member->status_fd < 0 && read_stat(tree->proc, pid, NULL, &member->started, NULL) != 0)
-		return 0;
 	tree->count++;
 	tree->changed = true;
 	return 0;
@@ -232,236 +157,39 @@ static int add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
 
 int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid)
 {
-	return add(tree, pid, 0, true);
+	/* What it has spawned meanwhile has been given higher ids. */
+	if (tree->cursor.trusted && pid - 1 < tree->cursor.from)
+		tree->cursor.from = pid - 1;
+	tree->unlisted = true;
+	return tree_add(tree, pid, 0, true);
 }
 
-static uint64_t field_kb(const char *text, const char *name)
+int heaplog_tree_add(struct heaplog_tree *tree, pid_t pid)
 {
-	const char *at = strstr(text, name);
-
-	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
+	return tree_add(tree, pid, 0, false);
 }
 
-/* Without a kept descriptor the number may belong to another process by now. */
-static ssize_t read_status(const struct heaplog_tree *tree, const struct member *member, char *text, size_t size)
+void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
+		       uint64_t now_ns)
 {
-	unsigned long long started;
-	ssize_t length;
-	int fd;
+	struct member *member = find(tree, pid);
 
-	if (member->status_fd >= 0)
-		return read_at(member->status_fd, text, size,
-			       0); /* ESRCH after the reap, even when the number is reused */
-	fd = open_file(tree->proc, member->pid, 0, "status", O_RDONLY);
-	length = fd < 0 ? -1 : read_at(fd, text, size, 0);
-	close_fd(fd);
-	if (read_stat(tree->proc, member->pid, NULL, &started, NULL) != 0 || started != member->started)
-		return -1;
-	return length;
-}
-
-/* Where the kernel does not say whether two processes share their memory (no CONFIG_KCMP, some seccomp profiles): after
- * vfork all figures of both are the same, after fork they are not, as pages of files are not copied. Two attempts,
- * since the parent's other threads run on. */
-static bool looks_shared(const struct heaplog_tree *tree, const struct member *member)
-{
-	static const char *const names[] = {"VmSize:", "VmHWM:", "VmRSS:", "RssFile:", "VmData:", "VmPTE:"};
-	const pid_t pids[2] = {member->pid, member->parent};
-
-	for (int attempt = 0; attempt < 2; attempt++) {
-		char text[2][4096];
-		bool same = true;
-
-		for (int i = 0; i < 2; i++) {
-			const int fd = open_file(tree->proc, pids[i], 0, "status", O_RDONLY);
-			const ssize_t length = fd < 0 ? -1 : read_at(fd, text[i], sizeof text[i], 0);
-
-			close_fd(fd);
-			if (length < 0)
-				return false;
-		}
-		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			same = same && field_kb(text[0], names[i]) == field_kb(text[1], names[i]);
-		if (same)
-			return true;
-	}
-	return false;
-}
-
-/* Is what the child holds its own? A root between fork and exec is the runner's copy and never counts. Others: not in
- * the first look, since most are about to exec, and never while the memory is shared with the parent (vfork). */
-static bool counts(struct heaplog_tree *tree, struct member *member)
-{
-	const int execed = member->has_execed ? 1 : heaplog_process_has_execed(tree->proc, member->pid);
-
-	if (execed == 1) {
-		member->has_execed = true;
-		return true;
-	}
-	if (execed < 0 || member->is_root)
-		return false;
-	if (!member->looked_at) {
-		member->looked_at = true;
-		return false;
-	}
-	const long order = syscall(SYS_kcmp, member->pid, member->parent, KCMP_VM, 0UL, 0UL);
-
-	return order >= 0 ? order > 0 : !looks_shared(tree, member);
-}
-
-/* Reads one member; false: it is gone. *threads: how many it has. */
-static bool read_member(struct heaplog_tree *tree, struct member *member, unsigned *threads)
-{
-	char text[4096];
-	/* In this order: a bit that is clear stays clear, so that the status read after it is that of the new program.
-	 */
-	const bool counted = counts(tree, member);
-	const ssize_t length = read_status(tree, member, text, sizeof text);
-
-	member->reads = false;
-	*threads = 0;
-	if (length <= 0)
-		return false;
-	*threads = (unsigned)(field_kb(text, "\nThreads:") / 1024);
-	member->resident = field_kb(text, "\nVmRSS:");
-	if (!counted || !member->resident) /* a zombie has no memory left */
-		return true;
-	member->reads = true;
-	member->previous_high_water = member->high_water;
-	/* A fork copies the mark of its parent: before an exec it says nothing of this process. */
-	member->high_water = member->has_execed ? field_kb(text, "\nVmHWM:") : member->resident;
-	if (member->high_water < member->resident)
-		member->high_water = member->resident;
-	return true;
-}
-
-/* Add every number in a children file. A long list comes in several reads; a number may be cut between two. */
-static bool read_children(struct heaplog_tree *tree, int fd, pid_t parent)
-{
-	char text[4096];
-	long offset = 0;
-	ssize_t length;
-	unsigned long number = 0;
-	bool in_number = false;
-
-	while ((length = read_at(fd, text, sizeof text, offset)) > 0) {
-		for (ssize_t i = 0; i < length; i++) {
-			if (text[i] >= '0' && text[i] <= '9') {
-				number = number * 10 + (unsigned long)(text[i] - '0');
-				in_number = true;
-			} else if (in_number) {
-				add(tree, (pid_t)number, parent, false);
-				number = 0;
-				in_number = false;
-			}
-		}
-		offset += length;
-	}
-	if (in_number)
-		add(tree, (pid_t)number, parent, false);
-	return length == 0;
-}
-
-struct directory_entry {
-	uint64_t inode;
-	int64_t next;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
-
-/* Call visit for every number in directory fd. */
-static void each_number(int fd, void (*visit)(struct heaplog_tree *, size_t, pid_t), struct heaplog_tree *tree,
-			size_t at)
-{
-	_Alignas(struct directory_entry) char buffer[4096];
-	long length;
-
-	while ((length = syscall(SYS_getdents64, fd, buffer, sizeof buffer)) > 0)
-		for (long offset = 0; offset < length;) {
-			const struct directory_entry *entry = (const void *)(buffer + offset);
-
-			if (entry->name[0] >= '1' && entry->name[0] <= '9')
-				visit(tree, at, (pid_t)strtol(entry->name, NULL, 10));
-			offset += entry->length;
-		}
-}
-
-/* One thread of member at: its children now, and its file kept for the next looks. */
-static void visit_thread(struct heaplog_tree *tree, size_t at, pid_t tid)
-{
-	const pid_t pid = tree->members[at].pid;
-	const int fd = open_file(tree->proc, pid, tid, "children", O_RDONLY);
-	struct member *member;
-
-	if (fd < 0) {
-		if (errno == ENOENT && tid == pid && heaplog_process_has_execed(tree->proc, pid) >= 0)
-			tree->no_children_files = true;
+	if (!high_water)
 		return;
-	}
-	read_children(tree, fd, pid);
-	member = &tree->members[at]; /* the array may have moved */
-	if (member->kept < THREADS_KEPT && tree->open < tree->budget) {
-		member->children_fd[member->kept++] = fd;
-		tree->open++;
-	} else {
-		close_fd(fd);
-	}
-}
-
-/* Nx spawns from several threads, and each has a file of its own. */
-static void find_children(struct heaplog_tree *tree, size_t at, unsigned threads)
-{
-	struct member *member = &tree->members[at];
-	int fd;
-
-	if (threads && member->threads == threads && member->kept == threads) {
-		for (unsigned i = 0; i < member->kept; i++)
-			if (!read_children(tree, tree->members[at].children_fd[i], tree->members[at].pid))
-				tree->members[at].threads = 0; /* a thread has gone: list anew next time */
-		return;
-	}
-	forget_threads(tree, member);
-	fd = open_file(tree->proc, member->pid, 0, "task", O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return;
-	each_number(fd, visit_thread, tree, at);
-	close_fd(fd);
-	tree->members[at].threads = threads;
-}
-
-static void visit_process(struct heaplog_tree *tree, size_t at, pid_t pid)
-{
-	pid_t parent;
-
-	(void)at;
-	if (read_stat(tree->proc, pid, NULL, NULL, &parent) == 0 && is_member(tree, parent))
-		add(tree, pid, parent, false);
-}
-
-/* A kernel without children files: all processes, by their parents. Each pass finds one more generation. */
-static void scan_all(struct heaplog_tree *tree)
-{
-	size_t before;
-
-	do {
-		const int fd = (int)syscall(SYS_openat, AT_FDCWD, tree->proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-
-		before = tree->count;
-		if (fd < 0)
-			return;
-		each_number(fd, visit_process, tree, 0);
-		close_fd(fd);
-	} while (tree->count > before);
+	/* Of what it ran, only what was never seen is news: it may have coincided with all that is alive now. */
+	if (member && high_water > member->mark)
+		member->mark = high_water;
+	else if (!member)
+		tree->gone += high_water;
+	if (tree->options.metric == HEAPLOG_METRIC_RSS)
+		heaplog_peak_alone(peak, now_ns, pid, high_water);
 }
 
 /* "node build.js": the arguments with spaces between, cut where a UTF-8 character begins. */
 static void read_command(const struct heaplog_tree *tree, struct heaplog_top *top)
 {
-	const int fd = open_file(tree->proc, top->pid, 0, "cmdline", O_RDONLY);
-	ssize_t length = fd < 0 ? 0 : read_at(fd, top->command, sizeof top->command, 0);
+	ssize_t length = procfs_read_file(tree->proc, top->pid, "cmdline", top->command, sizeof top->command);
 
-	close_fd(fd);
 	if (length < 0)
 		length = 0;
 	while (length > 0 && top->command[length - 1] == '\0')
@@ -477,39 +205,111 @@ static void read_command(const struct heaplog_tree *tree, struct heaplog_top *to
 	top->command[length] = '\0';
 }
 
-size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heaplog_peak *peak, bool *changed)
+/* In a large tree each process keeps one descriptor, that of statm; in a small one that of status. A descriptor opened
+ * by number is the member's only if the one kept so far still speaks afterwards. Returns false when it does not. */
+static bool change_over(struct heaplog_tree *tree, struct member *member, bool many)
 {
-	size_t count = 0;
+	int *const wanted = many ? &member->statm_fd : &member->status_fd;
+	int *const other = many ? &member->status_fd : &member->statm_fd;
+	char text[8];
 
-	if (tree->no_children_files)
-		scan_all(tree);
+	if (*wanted < 0 && *other >= 0) {
+		keep(tree, member, wanted, many ? "statm" : "status");
+		if (procfs_read(*other, text, sizeof text, 0) <= 0)
+			return false;
+	}
+	if (many && *wanted >= 0) {
+		close_kept(tree, other);
+		tree_forget_threads(tree, member);
+	}
+	return true;
+}
+
+static void read_all(struct heaplog_tree *tree, bool walk)
+{
+	const bool many = tree->count > MANY;
+
 	for (size_t i = 0; i < tree->count;) {
+		struct member *member = &tree->members[i];
 		unsigned threads;
 
-		if (!read_member(tree, &tree->members[i], &threads)) {
+		if (!change_over(tree, member, many) ||
+		    !tree_read_memory(tree, member, !many || i % ROUND == tree->turn, &threads)) {
 			drop(tree, i);
 			continue;
 		}
-		if (!tree->no_children_files)
-			find_children(tree, i, threads);
+		if (walk && !tree->no_children_files)
+			tree_find_children(tree, i, threads);
 		i++;
 	}
-	for (size_t i = 0; i < tree->count; i++) {
-		const struct member *member = &tree->members[i];
+	tree->turn = (tree->turn + 1) % ROUND;
+}
 
-		if (member->reads)
-			tree->readings[count++] = (struct heaplog_reading){
-			    .pid = member->pid,
-			    .resident = member->resident,
-			    .high_water = member->high_water,
-			    .previous_high_water = member->previous_high_water,
-			};
+size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heaplog_peak *peak, bool *moved)
+{
+	const bool many = tree->count > MANY;
+	uint64_t sum = 0, marks = 0;
+	size_t count = 0;
+	bool walk;
+
+	tree->now_ns = now_ns;
+	walk = tree_anything_new(tree) && !tree_probe_new(tree);
+	walk = walk || tree->unlisted;
+	tree->unlisted = false;
+	if (walk && tree->no_children_files)
+		tree_scan_all(tree);
+	read_all(tree, walk);
+	for (size_t i = 0; i < tree->count; i++) {
+		struct member *member = &tree->members[i];
+
+		if (!member->reads)
+			continue;
+		tree->readings[count++] = (struct heaplog_reading){
+		    .pid = member->pid,
+		    .resident = member->resident,
+		    .alone = tree->options.metric == HEAPLOG_METRIC_RSS ? member->mark : member->resident,
+		    .high_water = member->mark,
+		};
+		sum += member->resident;
+		marks += member->mark;
 	}
-	heaplog_peak_tick(peak, now_ns, tree->readings, count);
+	heaplog_peak_tick(peak, now_ns, tree->readings, count, tree->gone + tree->gone_before);
+	/* A mark that was read in turn may be as old as a round: as long may what has gone since have been beside it.
+	 */
+	if (!many || tree->turn == 0) {
+		tree->gone_before = many ? tree->gone : 0;
+		tree->gone = 0;
+	}
 	if (peak->top_stale)
 		for (uint32_t i = 0; i < peak->summary.top_count; i++)
 			read_command(tree, &peak->summary.top[i]);
-	*changed = tree->changed;
+	*moved = tree->changed || differs(sum, tree->sum) || differs(marks, tree->marks);
+	tree->sum = sum;
+	tree->marks = marks;
 	tree->changed = false;
 	return tree->count;
+}
+
+bool heaplog_tree_glance(struct heaplog_tree *tree, uint64_t now_ns)
+{
+	uint64_t moved = 0;
+
+	tree->now_ns = now_ns;
+	if (tree->unlisted || (tree_anything_new(tree) && !tree_probe_new(tree)))
+		return true;
+	if (tree->count <= FEW && tree->options.metric == HEAPLOG_METRIC_RSS)
+		for (size_t i = 0; i < tree->count; i++) {
+			struct member *member = &tree->members[i];
+			uint64_t now;
+
+			if (!member->reads)
+				continue;
+			keep(tree, member, &member->statm_fd, "statm");
+			if (member->statm_fd < 0)
+				continue;
+			if (!tree_read_statm(member, &now))
+				return true;
+			moved += now > member->resident ? now - member->resident : member->resident - now;
+		}
+	return tree->changed || moved > tree->sum / 50;
 }

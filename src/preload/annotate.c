@@ -96,6 +96,8 @@ size_t annotate_suffix(const struct figure *figure, bool coloured, char text[sta
 	heaplog_size_format(figure->peak, size);
 	append(&suffix, figure->last ? " (last peak: " : " (peak: ");
 	append(&suffix, size);
+	if (figure->pss)
+		append(&suffix, " pss");
 	append_notes(&suffix, figure, ", ");
 	append(&suffix, ")");
 	if (coloured)

@@ -15,6 +15,7 @@ struct figure {
 	int signal;    /* number of the signal that ended the task, 0: none */
 	bool oom;      /* the kernel ended it for want of memory; said instead of the signal */
 	bool running;  /* it outlived its runner: "still running" */
+	bool pss;      /* proportional: " (peak: 512MB pss)" */
 	bool last;     /* of an earlier run: " (last peak: …)" */
 };
 

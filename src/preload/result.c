@@ -140,7 +140,7 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 	    .exit_value = task->exit_value,
 	    .oom = task->cause.oom,
 	    .interval_ms = summary->interval_ms,
-	    .metric = "rss",
+	    .metric = heaplog_runtime.pss ? "pss" : "rss",
 	    .summary = summary,
 	};
 
@@ -176,6 +176,7 @@ struct figure result_figure(const struct task *task)
 	    .signal = task->cause.signal,
 	    .oom = task->cause.oom,
 	    .running = atomic_load(&task->state) == TASK_RUNNING,
+	    .pss = heaplog_runtime.pss,
 	};
 }
 

@@ -19,6 +19,7 @@ struct runtime {
 	bool no_colour;       /* NO_COLOR */
 	pid_t started;        /* the process in which the constructor ran */
 	bool output_known[2]; /* stdout and stderr were open at the start */
+	bool pss;             /* HEAPLOG_METRIC=pss */
 	uint32_t interval_ms;
 	struct task_rule rule; /* HEAPLOG_TASK */
 	uint64_t warn_bytes;   /* HEAPLOG_WARN; 0: none */

@@ -1,6 +1,7 @@
 #include "preload/sampler.h"
 
 #include "measure/process_tree.h"
+#include "measure/procfs.h"
 #include "measure/schedule.h"
 #include "preload/closing.h"
 #include "preload/runtime.h"
@@ -40,6 +41,7 @@ struct unit {
 	struct heaplog_tree *tree;
 	struct heaplog_schedule schedule;
 	uint64_t due;      /* next look */
+	uint64_t glance;   /* next glance, where that is sooner */
 	uint64_t finished; /* when its last child was reaped; 0: running */
 	uint64_t empty;    /* since when no process of it is left; 0: some are */
 };
@@ -82,10 +84,17 @@ static void take(struct unit *units, size_t *count, struct task *task)
 {
 	uint32_t expected = 0;
 	struct unit *unit = &units[*count];
+	const struct heaplog_tree_options options = {
+	    .proc = "/proc",
+	    .fd_budget = descriptor_budget(),
+	    .metric = heaplog_runtime.pss ? HEAPLOG_METRIC_PSS : HEAPLOG_METRIC_RSS,
+	    .belongs = heaplog_runtime.rule.preset == TASK_ALL ? NULL : tasks_has_environment,
+	    .context = task,
+	};
 
 	if (*count == UNITS_MAX || !atomic_compare_exchange_strong(&task->sampled, &expected, 1))
 		return;
-	*unit = (struct unit){.task = task, .tree = heaplog_tree_create("/proc", descriptor_budget())};
+	*unit = (struct unit){.task = task, .tree = heaplog_tree_create(&options)};
 	if (!unit->tree) {
 		atomic_store(&task->sampled, 0);
 		return;
@@ -152,7 +161,7 @@ static bool look(struct unit *unit, uint64_t now)
 {
 	struct task *task = unit->task;
 	const struct heaplog_summary *summary = &task->peak.summary;
-	bool changed = false;
+	bool moved = false;
 	size_t members;
 	uint64_t cost;
 
@@ -163,16 +172,23 @@ static bool look(struct unit *unit, uint64_t now)
 		tasks_record(task);
 		if (atomic_load(&task->state) == TASK_ANNOTATED || now - unit->finished >= (uint64_t)LINGER_MS * MS)
 			return false;
-		unit->due = unit->finished + (uint64_t)LINGER_MS * MS;
+		unit->due = unit->glance = unit->finished + (uint64_t)LINGER_MS * MS;
 		return true;
 	}
-	if (now < unit->due)
-		return true;
+	if (now < unit->due) {
+		if (now >= unit->glance) {
+			unit->glance = now + heaplog_schedule_glance(&unit->schedule);
+			if (heaplog_tree_glance(unit->tree, now))
+				unit->due = now;
+		}
+		if (now < unit->due)
+			return true;
+	}
 	/* Here, not in take: another thread may just be making the file. */
 	if (!task->place)
 		board_file_add(task);
 	cost = cpu_now();
-	members = heaplog_tree_tick(unit->tree, now, &task->peak, &changed);
+	members = heaplog_tree_tick(unit->tree, now, &task->peak, &moved);
 	task->peak.summary.interval_ms = (uint32_t)(unit->schedule.period_ns / MS);
 	tasks_publish(task);
 	if (members)
@@ -186,12 +202,11 @@ static bool look(struct unit *unit, uint64_t now)
 	/* Between its fork and its exec: the first look at the task itself must come soon, it may live for a
 	 * millisecond. */
 	if (members && !summary->samples && now - task->start_ns < (uint64_t)EXEC_MS * MS) {
-		unit->due = now + MS / 4;
+		unit->due = unit->glance = now + MS / 4;
 		return true;
 	}
-	unit->due =
-	    now + heaplog_schedule_next(&unit->schedule, cost, changed,
-					summary->peak_upper_bytes > summary->peak_bytes + summary->peak_bytes / 10);
+	unit->due = now + heaplog_schedule_next(&unit->schedule, cost, moved);
+	unit->glance = now + heaplog_schedule_glance(&unit->schedule);
 	return true;
 }
 
@@ -229,7 +244,7 @@ static void *sampler_main(void *argument)
 	struct board *board = heaplog_board;
 	const pid_t pid = (pid_t)(intptr_t)argument;
 
-	if (private_descriptors()) {
+	if (private_descriptors() && procfs_is_ours("/proc")) {
 		prctl(PR_SET_NAME, "heaplog");
 		for (bool go = wait_for_claim(units, &count, pid); go && count;) {
 			const uint32_t seen = atomic_load(&board->sequence);
@@ -241,6 +256,7 @@ static void *sampler_main(void *argument)
 			for (size_t i = 0; i < count;) {
 				if (look(&units[i], now)) {
 					due = units[i].due < due ? units[i].due : due;
+					due = units[i].glance < due ? units[i].glance : due;
 					i++;
 				} else {
 					heaplog_tree_destroy(units[i].tree);

@@ -121,6 +121,7 @@ void settings_read(void)
 	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
 	const char *results = secure_getenv("HEAPLOG_RESULTS");
 	const char *warn = secure_getenv("HEAPLOG_WARN");
+	const char *metric = secure_getenv("HEAPLOG_METRIC");
 	const char *task = secure_getenv("HEAPLOG_TASK");
 	const char *directory = secure_getenv("XDG_RUNTIME_DIR");
 	const char *no_color = secure_getenv("NO_COLOR");
@@ -129,6 +130,9 @@ void settings_read(void)
 	if (!task_rule_read(&heaplog_runtime.rule, task))
 		malformed("HEAPLOG_TASK", task, "nx, npm, all or a pattern such as {VARIABLE}:{VARIABLE}[:{VARIABLE}]",
 			  "nx");
+	heaplog_runtime.pss = metric && strcmp(metric, "pss") == 0;
+	if (metric && *metric && !heaplog_runtime.pss && strcmp(metric, "rss") != 0)
+		malformed("HEAPLOG_METRIC", metric, "rss or pss", "rss");
 	if (warn && *warn &&
 	    (heaplog_size_parse(warn, &heaplog_runtime.warn_bytes) != 0 || !heaplog_runtime.warn_bytes))
 		malformed("HEAPLOG_WARN", warn, "a size such as 800MB or 1.5GB", "no threshold");

@@ -199,6 +199,26 @@ bool tasks_are_running(void)
 	return false;
 }
 
+bool tasks_has_environment(void *context, const char *environment, size_t length)
+{
+	enum { ENTRIES_MAX = 2048 };
+	const struct task *task = context;
+	char *entries[ENTRIES_MAX + 1];
+	struct task_name name;
+	size_t count = 0;
+
+	for (size_t at = 0; at < length && count < ENTRIES_MAX; at += strlen(environment + at) + 1)
+		entries[count++] = (char *)(uintptr_t)(environment + at);
+	entries[count] = NULL;
+	if (task->batch || task_recognise(&heaplog_runtime.rule, NULL, entries, &name) != TASK_ROOT)
+		return false;
+	if (name.text[0])
+		return strcmp(name.text, task->name) == 0;
+	return same(task_text(task, task->project), name.project) && same(task_text(task, task->target), name.target) &&
+	       same(task_text(task, task->configuration), name.configuration) &&
+	       same(task_text(task, task->hash), name.hash);
+}
+
 /* Two summaries suffice. The sampler writes the one that is not published and then publishes it; whoever ends the task
  * sets closed first and then reads the published one. A sampler that had looked at closed just before may still publish
  * once, but that writes the other summary, and before the next write it looks again. */
@@ -233,7 +253,8 @@ static const struct heaplog_summary *close_figures(struct task *task)
 	atomic_store(&task->closed, 1);
 	summary = &task->summary[atomic_load(&task->active)];
 	summary->interval_ms = summary->interval_ms ? summary->interval_ms : heaplog_runtime.interval_ms;
-	heaplog_peak_reaped(summary, task->maxrss, 0, task->maxrss_at_ms);
+	if (!heaplog_runtime.pss)
+		heaplog_peak_reaped(summary, task->maxrss, 0, task->maxrss_at_ms);
 	task->peak_bytes = summary->peak_bytes;
 	task->end_ns = sampler_now();
 	task->cause = cause_of(task->exit, task->exit_value, false, false);

@@ -90,6 +90,9 @@ void tasks_forked(void);
 /* Record everything: what is finished, and what is still running as far as it was seen. At the runner's end. */
 void tasks_flush(void);
 
+/* Is an environment (entries with their NULs) that of a process of this task? context: the task. */
+bool tasks_has_environment(void *context, const char *environment, size_t length);
+
 const char *task_text(const struct task *task, uint32_t offset); /* NULL for 0 */
 
 #endif

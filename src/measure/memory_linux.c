@@ -1,0 +1,177 @@
+/* What one process holds: from status (resident set and high-water mark), statm (resident set, at a sixth of the cost)
+ * or smaps_rollup (proportional set size). Not from stat, whose field 24 lags behind. */
+#include "measure/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SETTLED_MS = 25 }; /* a fork that has not exec'ed after this does its work without */
+
+/* Without a kept descriptor the number may belong to another process by now. */
+static bool is_still(const struct heaplog_tree *tree, const struct member *member)
+{
+	struct procfs_stat stat;
+	char text[128];
+
+	if (member->statm_fd >= 0)
+		return procfs_read(member->statm_fd, text, sizeof text, 0) > 0;
+	return procfs_stat(tree->proc, member->pid, &stat) == 0 && stat.started == member->started;
+}
+
+static ssize_t read_status(const struct heaplog_tree *tree, const struct member *member, char *text, size_t size)
+{
+	ssize_t length;
+
+	/* ESRCH after the reap, even when the number is used again; it survives an exec. */
+	if (member->status_fd >= 0)
+		return procfs_read(member->status_fd, text, size, 0);
+	length = procfs_read_file(tree->proc, member->pid, "status", text, size);
+	return is_still(tree, member) ? length : -1;
+}
+
+/* Where the kernel does not say whether two processes share their memory (no CONFIG_KCMP, some seccomp profiles): after
+ * vfork all figures of both are the same, after fork they are not, as pages of files are not copied. Two attempts,
+ * since the parent's other threads run on. */
+static bool looks_shared(const struct heaplog_tree *tree, const struct member *member)
+{
+	static const char *const names[] = {"VmSize:", "VmHWM:", "VmRSS:", "RssFile:", "VmData:", "VmPTE:"};
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		char text[2][4096];
+		bool same = true;
+
+		if (procfs_read_file(tree->proc, member->pid, "status", text[0], sizeof text[0]) < 0 ||
+		    procfs_read_file(tree->proc, member->parent, "status", text[1], sizeof text[1]) < 0)
+			return false;
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			same = same && procfs_field(text[0], names[i]) == procfs_field(text[1], names[i]);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+static bool shares_memory(const struct heaplog_tree *tree, const struct member *member)
+{
+	const long order = syscall(SYS_kcmp, member->pid, member->parent, KCMP_VM, 0UL, 0UL);
+
+	return order >= 0 ? order == 0 : looks_shared(tree, member);
+}
+
+static uint64_t resident_of(const struct heaplog_tree *tree, pid_t pid)
+{
+	char text[4096];
+
+	return procfs_read_file(tree->proc, pid, "status", text, sizeof text) > 0
+		   ? procfs_field(text, "\nVmRSS:") * 1024
+		   : 0;
+}
+
+/* Is what the child holds its own? A root between fork and exec is the runner's copy and never counts. Others: never
+ * while the memory is shared with the parent (vfork), and not at once, since most are about to exec: after a while, or
+ * when it is clearly more than the copy of the parent. */
+static bool owns(const struct heaplog_tree *tree, const struct member *member, uint64_t resident)
+{
+	enum { MARGIN = 1 << 20 };
+	uint64_t copy;
+
+	if (member->is_root || shares_memory(tree, member))
+		return false;
+	if (tree->now_ns - member->seen_ns >= SETTLED_MS * 1000000ULL)
+		return true;
+	copy = resident_of(tree, member->parent);
+	return copy && resident > copy + copy / 64 + MARGIN;
+}
+
+static bool has_execed(const struct heaplog_tree *tree, pid_t pid)
+{
+	struct procfs_stat stat;
+
+	return procfs_stat(tree->proc, pid, &stat) == 0 && !(stat.flags & FORK_NO_EXEC);
+}
+
+/* Its memory does not count (any more), or is less than it may have been (a new program): what it was known to have
+ * held may have coincided with what came after the look that saw it. */
+static void set_mark(struct heaplog_tree *tree, struct member *member, uint64_t mark)
+{
+	if (mark < member->mark)
+		tree->gone += member->mark - mark;
+	member->mark = mark;
+}
+
+bool tree_read_statm(const struct member *member, uint64_t *resident)
+{
+	static _Atomic uint64_t page_size;
+	char text[128];
+	char *end;
+
+	if (!page_size)
+		page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (member->statm_fd < 0 || procfs_read(member->statm_fd, text, sizeof text, 0) <= 0)
+		return false;
+	strtoull(text, &end, 10);
+	*resident = strtoull(end, NULL, 10) * page_size;
+	return true;
+}
+
+/* Proportional; where it may not be read the lower bound does without. Opened each time: the file stays with the memory
+ * that the process had when it was opened, across an exec. */
+static uint64_t read_pss(const struct heaplog_tree *tree, const struct member *member)
+{
+	char text[2048];
+
+	if (procfs_read_file(tree->proc, member->pid, "smaps_rollup", text, sizeof text) <= 0)
+		return 0;
+	return procfs_field(text, "\nPss:") * 1024;
+}
+
+bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status, unsigned *threads)
+{
+	char text[4096];
+	uint64_t resident, mark;
+
+	member->reads = false;
+	*threads = 0;
+	if (!with_status && member->own && tree->options.metric == HEAPLOG_METRIC_RSS && member->statm_fd >= 0) {
+		if (!tree_read_statm(member, &member->resident))
+			return false;
+		member->reads = member->resident > 0;
+		if (!member->reads || member->resident > member->mark)
+			set_mark(tree, member, member->resident);
+		return true;
+	}
+	/* In this order: a bit that is clear stays clear, so that the status read after it is that of the new program.
+	 */
+	if (!member->own && !member->execed)
+		member->own = member->execed = has_execed(tree, member->pid);
+	if (read_status(tree, member, text, sizeof text) <= 0)
+		return false;
+	*threads = (unsigned)procfs_field(text, "\nThreads:");
+	resident = procfs_field(text, "\nVmRSS:") * 1024;
+	mark = procfs_field(text, "\nVmHWM:") * 1024;
+	if (resident && !member->own)
+		member->own = owns(tree, member, resident);
+	if (!member->own || !resident) { /* a zombie has no memory left */
+		member->resident = 0;
+		set_mark(tree, member, 0);
+		return true;
+	}
+	member->resident = resident;
+	set_mark(tree, member, mark > resident ? mark : resident);
+	if (tree->options.metric == HEAPLOG_METRIC_PSS)
+		member->resident = read_pss(tree, member);
+	member->reads = true;
+	return true;
+}
+
+int heaplog_process_has_execed(const char *proc, pid_t pid)
+{
+	struct procfs_stat stat;
+
+	return procfs_stat(proc, pid, &stat) != 0 ? -1 : !(stat.flags & FORK_NO_EXEC);
+}

@@ -1,0 +1,93 @@
+/* What the parts of the process tree share; nothing else includes it. */
+#ifndef HEAPLOG_MEASURE_TREE_H
+#define HEAPLOG_MEASURE_TREE_H
+
+#include "measure/procfs.h"
+#include "measure/process_tree.h"
+
+enum {
+	THREADS_KEPT = 32, /* children files kept per process; one with more threads is listed anew when need be */
+	MEMBERS_FIRST = 64,
+	MANY = 250,          /* more members than this: statm every tick, status in turn */
+	ROUND = 16,          /* ticks of such a turn */
+	FEW = 32,            /* up to so many members a glance reads their memory */
+	FORK_NO_EXEC = 0x40, /* PF_FORKNOEXEC */
+};
+
+struct member {
+	pid_t pid;
+	pid_t parent;
+	bool is_root;
+	bool execed;      /* has exec'ed since its fork */
+	bool own;         /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
+	bool reads;       /* its memory counted in this tick */
+	unsigned threads; /* as "Threads:" said when its tasks were listed; 0: not listed yet */
+	unsigned kept;    /* children descriptors in use */
+	uint64_t seen_ns; /* when it was found */
+	uint64_t started; /* field 22 of stat, where no descriptor is kept */
+	int status_fd;    /* -1: opened for each look */
+	int statm_fd;     /* -1: not kept */
+	int children_fd[THREADS_KEPT];
+	uint64_t resident; /* in the metric */
+	uint64_t mark;     /* high-water mark in bytes; 0: not known yet */
+};
+
+/* Where the kernel is in giving away process ids. Those in (from, last] are to be looked at. */
+struct tree_cursor {
+	int fd;          /* loadavg; -1: not kept */
+	bool trusted;    /* its last field is the last id given away */
+	pid_t last;      /* now */
+	pid_t old;       /* at a look some time ago */
+	pid_t from;      /* at the look before that: all up to it can be seen since long */
+	uint64_t old_ns; /* when that was last */
+};
+
+struct heaplog_tree {
+	struct member *members;
+	struct heaplog_reading *readings;
+	size_t count, capacity;
+	unsigned budget, open;
+	unsigned turn;          /* of ROUND */
+	bool unlisted;          /* a root has come: what it had spawned before is in its files */
+	bool changed;           /* a member came or went since the last tick */
+	bool no_children_files; /* a kernel without CONFIG_PROC_CHILDREN */
+	uint64_t now_ns;
+	uint64_t gone, gone_before; /* marks of members that went in this round of looks, and in the one before */
+	uint64_t sum, marks;        /* of the last tick */
+	struct tree_cursor cursor;
+	pid_t ancestors[32]; /* of this process: an orphan of the task has become the child of one of them */
+	size_t ancestor_count;
+	struct heaplog_tree_options options;
+	char proc[PROCFS_PATH_MAX];
+};
+
+bool tree_is_member(const struct heaplog_tree *tree, pid_t pid);
+
+/* Returns 0 also when pid is a member already or has gone; -1: no memory. */
+int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root);
+
+void tree_forget_threads(struct heaplog_tree *tree, struct member *member);
+
+/* memory_linux.c: read the memory of a member. Returns false when it has gone. *threads: how many it has, 0 where this
+ * look did not say. */
+bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status, unsigned *threads);
+
+/* Its resident bytes, by the kept statm alone. Returns false when it has gone, or none is kept. */
+bool tree_read_statm(const struct member *member, uint64_t *resident);
+
+/* discover_linux.c: read which id the kernel gave away last. Returns true when something new may be there. */
+bool tree_anything_new(struct heaplog_tree *tree);
+
+/* The new ones among the processes: descendants by their parents, orphans by their environment. Returns false when
+ * there are too many for one look, or ids do not say: then the children files are to be read as well. */
+bool tree_probe_new(struct heaplog_tree *tree);
+
+/* The children of member at, from its files. threads: as of status, 0 unknown. */
+void tree_find_children(struct heaplog_tree *tree, size_t at, unsigned threads);
+
+/* A kernel without children files: all processes, by their parents. One scan serves all trees of this process. */
+void tree_scan_all(struct heaplog_tree *tree);
+
+void tree_cursor_open(struct heaplog_tree *tree);
+
+#endif
