@@ -18,6 +18,7 @@ enum {
 	BACKLOG = 2048, /* older ones are given up */
 	APPEAR_MS = 20, /* an id is given away a moment before the process can be seen */
 	ENVIRONMENT_MAX = 1 << 18,
+	PID_MAX = 1 << 22, /* PID_MAX_LIMIT */
 };
 
 static pid_t read_last(const struct heaplog_tree *tree)
@@ -29,7 +30,8 @@ static pid_t read_last(const struct heaplog_tree *tree)
 	if (tree->cursor.fd < 0 || procfs_read(tree->cursor.fd, text, sizeof text, 0) <= 0)
 		return 0;
 	space = strrchr(text, ' ');
-	return space ? (pid_t)strtol(space, NULL, 10) : 0;
+	const long last = space ? strtol(space, NULL, 10) : 0;
+	return last > 0 && last <= PID_MAX ? (pid_t)last : 0;
 }
 
 static void note_ancestors(struct heaplog_tree *tree)

@@ -51,12 +51,20 @@ static void put(const char *name, const char *text)
 	close(fd);
 }
 
+static bool belongs(void *context, const char *environment, size_t length)
+{
+	(void)context;
+	return memchr(environment, 'T', length) != NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const files[] = {"100/status", "100/stat", "100/task/100/children", "100/cmdline",
-					    "200/status", "200/stat", "200/task/200/children"};
-	char *texts[8];
-	const size_t count = cut(data, size, texts, 7);
+	static const char *const files[] = {"100/status", "100/stat",   "100/task/100/children", "100/cmdline",
+					    "200/status", "200/stat",   "200/task/200/children", "loadavg",
+					    "100/statm",  "200/environ"};
+	enum { FILES = sizeof files / sizeof *files };
+	char *texts[FILES + 1];
+	const size_t count = cut(data, size, texts, FILES);
 	struct heaplog_peak peak;
 	bool changed;
 
@@ -64,17 +72,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		set_up();
 		atexit(clear);
 	}
-	for (size_t i = 0; i < 7; i++)
+	for (size_t i = 0; i < FILES; i++)
 		put(files[i], i < count ? texts[i] : "");
 	for (unsigned budget = 0; budget < 20; budget += 10) {
-		struct heaplog_tree *tree = heaplog_tree_create(directory, budget);
+		const struct heaplog_tree_options options = {
+		    .proc = directory, .fd_budget = budget, .belongs = belongs};
+		struct heaplog_tree *tree = heaplog_tree_create(&options);
 
 		HOLDS(tree);
 		heaplog_peak_init(&peak, 0, 500);
 		heaplog_tree_add_root(tree, 100);
-		for (uint64_t tick = 1; tick < 4; tick++)
+		for (uint64_t tick = 1; tick < 4; tick++) {
 			/* 100, 200, and numbers which have no directory. */
 			HOLDS(heaplog_tree_tick(tree, tick * 1000000, &peak, &changed) <= 2);
+			heaplog_tree_glance(tree, tick * 1000000 + 1);
+		}
 		HOLDS(peak.summary.top_count <= HEAPLOG_TOP_MAX && peak.summary.series_count <= HEAPLOG_SERIES_MAX);
 		for (uint32_t i = 0; i < peak.summary.top_count; i++)
 			HOLDS(memchr(peak.summary.top[i].command, 0, HEAPLOG_COMMAND_MAX));
