@@ -5,13 +5,13 @@
 
 #include <signal.h>
 
-static void check(enum heaplog_exit exit, int value, bool sent, bool oom_killed, int signal, bool oom)
+static void check(enum heaplog_exit exit, int value, bool sent, enum oom killer, int signal, bool oom)
 {
-	const struct cause cause = cause_of(exit, value, sent, oom_killed);
+	const struct cause cause = cause_of(exit, value, sent, killer);
 
 	if (cause.signal != signal || cause.oom != oom)
-		fail_msg("exit %d %d, sent %d, killed %d: signal %d, oom %d", exit, value, sent, oom_killed,
-			 cause.signal, cause.oom);
+		fail_msg("exit %d %d, sent %d, killer %d: signal %d, oom %d", exit, value, sent, killer, cause.signal,
+			 cause.oom);
 }
 
 static void test_codes(void **state)
@@ -25,10 +25,13 @@ static void test_codes(void **state)
 		for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++)
 			if (code == 128 + deaths[i])
 				signal = deaths[i];
-		check(HEAPLOG_EXIT_CODE, code, false, false, signal, false);
-		/* Memory ran out in the task's group, but this is not how such an end looks. */
-		check(HEAPLOG_EXIT_CODE, code, false, true, signal, code == 137);
-		assert_int_equal(cause_may_be_oom(HEAPLOG_EXIT_CODE, code), code == 137);
+		check(HEAPLOG_EXIT_CODE, code, false, OOM_NONE, signal, false);
+		/* The killer was about; another may have been the victim, and success needs no excuse. */
+		check(HEAPLOG_EXIT_CODE, code, false, OOM_BEFORE, signal, code == 137 || (code && !signal));
+		check(HEAPLOG_EXIT_CODE, code, false, OOM_NEAR, signal, code == 137);
+		check(HEAPLOG_EXIT_CODE, code, false, OOM_HIT, signal, code == 137 || (code && !signal));
+		check(HEAPLOG_EXIT_CODE, code, true, OOM_HIT, signal, false);
+		assert_int_equal(cause_is_failure(HEAPLOG_EXIT_CODE, code), code != 0);
 	}
 }
 
@@ -36,18 +39,21 @@ static void test_signals(void **state)
 {
 	(void)state;
 	for (int signal = 1; signal < 65; signal++) {
-		check(HEAPLOG_EXIT_SIGNAL, signal, false, false, signal, false);
-		check(HEAPLOG_EXIT_SIGNAL, signal, false, true, signal, signal == SIGKILL);
-		check(HEAPLOG_EXIT_SIGNAL, signal, true, true, signal, false);
-		assert_int_equal(cause_may_be_oom(HEAPLOG_EXIT_SIGNAL, signal), signal == SIGKILL);
+		check(HEAPLOG_EXIT_SIGNAL, signal, false, OOM_NONE, signal, false);
+		check(HEAPLOG_EXIT_SIGNAL, signal, false, OOM_BEFORE, signal, false);
+		check(HEAPLOG_EXIT_SIGNAL, signal, false, OOM_NEAR, signal, signal == SIGKILL);
+		check(HEAPLOG_EXIT_SIGNAL, signal, false, OOM_HIT, signal, signal == SIGKILL);
+		check(HEAPLOG_EXIT_SIGNAL, signal, true, OOM_HIT, signal, false);
+		assert_true(cause_is_failure(HEAPLOG_EXIT_SIGNAL, signal));
 	}
 }
 
 static void test_unknown(void **state)
 {
 	(void)state;
-	check(HEAPLOG_EXIT_UNKNOWN, 0, false, true, 0, false);
-	check(HEAPLOG_EXIT_UNKNOWN, 137, false, true, 0, false);
+	check(HEAPLOG_EXIT_UNKNOWN, 0, false, OOM_HIT, 0, false);
+	check(HEAPLOG_EXIT_UNKNOWN, 137, false, OOM_HIT, 0, false);
+	assert_false(cause_is_failure(HEAPLOG_EXIT_UNKNOWN, 137));
 }
 
 int main(void)

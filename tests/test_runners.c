@@ -3,6 +3,7 @@
 #include "torture.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #define S(text) ((char *)(uintptr_t)(text))
@@ -121,6 +122,25 @@ static void test_make_failing(void **state)
 	result = both((char *[]){S("/usr/bin/make"), NULL}, "all", NULL);
 	assert_int_equal(WEXITSTATUS(result->status), 2);
 	assert_non_null(strstr(result->errors, " kill 60 9 (SIGKILL)\n"));
+}
+
+/* make that is interrupted ends its commands and then, in the handler, itself: no exit function is called. */
+static void test_make_interrupted(void **state)
+{
+	struct torture_result *result;
+	FILE *file;
+	char line[20000];
+
+	(void)state;
+	write_file("Makefile", "all: b\na:\n\t@$(TASK) hold 40 100\nb: a\n\t@kill -TERM $$PPID; sleep 60\n");
+	result = both((char *[]){S("/usr/bin/make"), NULL}, "all", "HEAPLOG_RESULTS=results");
+	assert_true(WIFSIGNALED(result->status) && WTERMSIG(result->status) == SIGTERM);
+	assert_non_null(strstr(result->errors, " hold 40 100\n"));
+	file = fopen("results", "r");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof line, file));
+	assert_non_null(strstr(line, " hold 40 100\",\"runner\":\"make\""));
+	fclose(file);
 }
 
 static void test_ninja(void **state)
@@ -273,9 +293,10 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_make),     TORTURE(test_make_failing), TORTURE(test_ninja),   TORTURE(test_xargs),
-	    TORTURE(test_parallel), TORTURE(test_bash),         TORTURE(test_pattern), TORTURE(test_npm),
-	    TORTURE(test_results),  TORTURE(test_many),
+	    TORTURE(test_make),    TORTURE(test_make_failing), TORTURE(test_make_interrupted),
+	    TORTURE(test_ninja),   TORTURE(test_xargs),        TORTURE(test_parallel),
+	    TORTURE(test_bash),    TORTURE(test_pattern),      TORTURE(test_npm),
+	    TORTURE(test_results), TORTURE(test_many),
 	};
 
 	/* These programs are what they are: a sanitizer cannot be preloaded into them. */

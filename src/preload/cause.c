@@ -30,14 +30,26 @@ static int signal_of(enum heaplog_exit exit, int value)
 	return exit == HEAPLOG_EXIT_CODE ? signal_of_code(value) : 0;
 }
 
-bool cause_may_be_oom(enum heaplog_exit exit, int value)
+bool cause_is_failure(enum heaplog_exit exit, int value)
 {
-	return signal_of(exit, value) == SIGKILL;
+	return exit != HEAPLOG_EXIT_UNKNOWN && value != 0;
 }
 
-struct cause cause_of(enum heaplog_exit exit, int value, bool sent, bool oom_killed)
+/* A process that was killed needs no more than that the killer was about just then. A task that failed in another way
+ * may have lost a process of its own (a compiler's worker, or a command under npm, which makes 1 of its 137), or
+ * another task may have been the victim. */
+static bool is_oom(enum heaplog_exit exit, int value, int signal, enum oom oom)
+{
+	if (exit == HEAPLOG_EXIT_SIGNAL)
+		return signal == SIGKILL && oom >= OOM_NEAR;
+	if (signal)
+		return signal == SIGKILL && oom != OOM_NONE;
+	return exit == HEAPLOG_EXIT_CODE && value != 0 && (oom == OOM_BEFORE || oom == OOM_HIT);
+}
+
+struct cause cause_of(enum heaplog_exit exit, int value, bool sent, enum oom oom)
 {
 	const int signal = signal_of(exit, value);
 
-	return (struct cause){.signal = signal, .oom = signal == SIGKILL && !sent && oom_killed};
+	return (struct cause){.signal = signal, .oom = !sent && is_oom(exit, value, signal, oom)};
 }

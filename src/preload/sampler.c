@@ -161,6 +161,7 @@ static bool look(struct unit *unit, uint64_t now)
 {
 	struct task *task = unit->task;
 	const struct heaplog_summary *summary = &task->peak.summary;
+	const uint64_t before = summary->current_bytes;
 	bool moved = false;
 	size_t members;
 	uint64_t cost;
@@ -199,6 +200,7 @@ static bool look(struct unit *unit, uint64_t now)
 		collect_lost(task);
 	cost = cpu_now() - cost;
 	now = sampler_now();
+	oom_watch_look(&task->oom, now, before, summary->current_bytes);
 	/* Between its fork and its exec: the first look at the task itself must come soon, it may live for a
 	 * millisecond. */
 	if (members && !summary->samples && now - task->start_ns < (uint64_t)EXEC_MS * MS) {

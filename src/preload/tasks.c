@@ -245,6 +245,20 @@ static void note_exit(struct task *task, int status)
 	}
 }
 
+uint64_t tasks_largest(uint64_t now)
+{
+	enum { LATELY_NS = 1000000000 };
+	uint64_t largest = 0;
+
+	for (const struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
+		const bool counts = atomic_load(&task->state) == TASK_RUNNING || now - task->end_ns < LATELY_NS;
+		const uint64_t held = counts ? oom_watch_held(&task->oom) : 0;
+
+		largest = held > largest ? held : largest;
+	}
+	return largest;
+}
+
 /* Close the task's figures and make its record. */
 static const struct heaplog_summary *close_figures(struct task *task)
 {
@@ -257,7 +271,9 @@ static const struct heaplog_summary *close_figures(struct task *task)
 		heaplog_peak_reaped(summary, task->maxrss, 0, task->maxrss_at_ms);
 	task->peak_bytes = summary->peak_bytes;
 	task->end_ns = sampler_now();
-	task->cause = cause_of(task->exit, task->exit_value, false, false);
+	task->cause = cause_of(task->exit, task->exit_value, task->sent,
+			       cause_is_failure(task->exit, task->exit_value) ? oom_watch_end(&task->oom, task->end_ns)
+									      : OOM_NONE);
 	if (atomic_load(&task->writing) == task->record_at + 1)
 		task->record_at = !task->record_at;
 	result_make(task, summary);
@@ -315,6 +331,24 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 	result_warn();
 	closing_reaped();
 	errno = saved;
+}
+
+void tasks_killed(pid_t pid)
+{
+	struct board *board = heaplog_board;
+	struct slot *slot = NULL;
+	struct task *known;
+
+	if (!board || !atomic_load(&board->taken) || !runtime_is_owner())
+		return;
+	/* The leader of a group is a task's first process wherever a runner makes groups for its tasks. */
+	if (pid > 0 || pid < -1)
+		slot = board_find(board, pid > 0 ? pid : -pid);
+	known = slot ? atomic_load(&slot->task) : NULL;
+	/* A process further down belongs to one of the tasks: to which is not worth a walk. */
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
+		if (!known || task == known)
+			atomic_store(&task->sent, true);
 }
 
 void tasks_record(struct task *task)

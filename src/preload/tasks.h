@@ -6,6 +6,7 @@
 #include "preload/board.h"
 #include "preload/board_file.h"
 #include "preload/cause.h"
+#include "preload/oom_watch.h"
 #include "record/record.h"
 
 #include <sys/resource.h>
@@ -36,6 +37,8 @@ struct task {
 	enum heaplog_exit exit;
 	int exit_value;
 	struct cause cause;
+	struct oom_watch oom;
+	_Atomic bool sent;   /* the runner sent it, or may have sent a process of it, a SIGKILL */
 	uint64_t peak_bytes; /* final */
 	/* The result fd: descriptor and inode, since the program may close all descriptors and use the number again. */
 	int fd;
@@ -69,6 +72,9 @@ struct task *tasks_first(void);
 /* Is there a task whose children are not all reaped? */
 bool tasks_are_running(void);
 
+/* The most memory that a task held in the last second or two, of those that ran then. */
+uint64_t tasks_largest(uint64_t now);
+
 /* Make peak's figures the current ones, unless the task is closed. The sampler only. */
 void tasks_publish(struct task *task);
 
@@ -76,6 +82,10 @@ void tasks_publish(struct task *task);
  * record is complete before this returns. Keeps errno; async-signal-safe as far as waitpid is. known: false when the
  * reap was only noticed, so that there is no status. */
 void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage);
+
+/* The runner is about to send SIGKILL to pid, as kill has it: a process, a group (negative) or all. Async-signal-safe.
+ */
+void tasks_killed(pid_t pid);
 
 /* Append the record of task to HEAPLOG_RESULTS unless it is there. */
 void tasks_record(struct task *task);
