@@ -121,7 +121,7 @@ static void test_make_failing(void **state)
 	write_file("Makefile", "all:\n\t@$(TASK) hold 40 100\n\t@$(TASK) kill 60 9\n\t@echo never\n");
 	result = both((char *[]){S("/usr/bin/make"), NULL}, "all", NULL);
 	assert_int_equal(WEXITSTATUS(result->status), 2);
-	assert_non_null(strstr(result->errors, " kill 60 9 (SIGKILL)\n"));
+	assert_non_null(strstr(result->errors, "SIGKILL)\n"));
 }
 
 /* make that is interrupted ends its commands and then, in the handler, itself: no exit function is called. */
@@ -135,7 +135,7 @@ static void test_make_interrupted(void **state)
 	write_file("Makefile", "all: b\na:\n\t@$(TASK) hold 40 100\nb: a\n\t@kill -TERM $$PPID; sleep 60\n");
 	result = both((char *[]){S("/usr/bin/make"), NULL}, "all", "HEAPLOG_RESULTS=results");
 	assert_true(WIFSIGNALED(result->status) && WTERMSIG(result->status) == SIGTERM);
-	assert_non_null(strstr(result->errors, " hold 40 100\n"));
+	assert_non_null(strstr(result->errors, " hold 40 100")); /* in a row, or alone where the shell was too short */
 	file = fopen("results", "r");
 	assert_non_null(file);
 	assert_non_null(fgets(line, sizeof line, file));
