@@ -1,9 +1,14 @@
 # build/heaplog: the command. Unlike the library it is an ordinary program: stdio, malloc and libbsd are at home here.
 HEAPLOG   := $(BUILD)/heaplog
 CLI_SRC   := $(wildcard src/cli/*.c)
-CLI_OBJ   := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC) $(MEASURE) $(RECORD))
+# What a task is, is the same from inside and from outside: pure files of the library's room.
+CLI_TASK  := src/preload/task.c src/preload/pattern.c src/preload/command.c src/preload/environment.c
+CLI_OBJ   := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC) $(CLI_TASK) $(MEASURE) $(RECORD))
 CLI_LIBS  := -lbsd -lm
 BINDIR    ?= $(PREFIX)/bin
+
+# Where `make install` puts the library: the last place where the command looks for it.
+$(BUILD)/src/cli/library.c.o: override CFLAGS += -DHEAPLOG_LIBDIR='"$(LIBDIR)"'
 
 all test-build: $(HEAPLOG)
 $(HEAPLOG): $(CLI_OBJ)
@@ -22,3 +27,12 @@ install-cli: $(HEAPLOG)
 	install -m 755 $(HEAPLOG) $(DESTDIR)$(BINDIR)/heaplog
 uninstall-cli:
 	rm -f $(DESTDIR)$(BINDIR)/heaplog
+
+# A task runner that no preload reaches. Never sanitized: their runtimes cannot be linked statically.
+STATIC_RUNNER := $(BUILD)/tests/helper_runner_static
+test-build: $(STATIC_RUNNER)
+$(BUILD)/tests/test_cli_run: $(STATIC_RUNNER)
+$(STATIC_RUNNER): tests/helper_runner.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  TEST  $@")
+	$(Q)$(CC) $(filter-out -fPIC,$(COMMON)) -Itests -static -o $@ $<

@@ -13,7 +13,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {0}, /* the end */
+    {"run", cmd_run, "run a task runner and show its tasks' peaks", "[OPTIONS] [--] COMMAND..."}, {0}, /* the end */
 };
 
 /* What `heaplog nx run-many` means: the first word is then the runner's. */

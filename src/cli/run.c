@@ -1,0 +1,271 @@
+/* heaplog run: start a task runner with the library in it, or, where no preload reaches it, watch it from outside. */
+#include "cli/cli.h"
+#include "cli/complain.h"
+#include "cli/library.h"
+#include "cli/options.h"
+#include "cli/outside.h"
+#include "cli/proc.h"
+#include "cli/runner.h"
+#include "cli/summary.h"
+#include "cli/supervise.h"
+#include "heaplog.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { STATUS_DENIED = 126, STATUS_NOT_FOUND = 127, VALUE_MAX = 65536, INTERVAL_DEFAULT_MS = 500 };
+
+static bool is_true(const char *value)
+{
+	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+}
+
+static bool is_false(const char *value)
+{
+	return value && (strcmp(value, "false") == 0 || strcmp(value, "0") == 0);
+}
+
+/* Off is the user's word: HEAPLOG=0 or NX_LOG_HEAP_USAGE=false switches a `heaplog nx …` of package.json off. */
+static bool is_off(const struct run_options *options)
+{
+	const char *nx = getenv("NX_LOG_HEAP_USAGE"), *own = getenv("HEAPLOG");
+
+	if (options->log_heap_usage != FLAG_UNSET)
+		return options->log_heap_usage == FLAG_OFF;
+	return (is_false(nx) || is_false(own)) && !is_true(nx) && !is_true(own);
+}
+
+/* Inside a task of a runner that is being watched: only the outermost annotates, because runners keep a task's output
+ * and replay it, figure and all. */
+static bool is_nested(void)
+{
+	return getenv("NX_TASK_TARGET_PROJECT") || getenv("TURBO_HASH");
+}
+
+/* Into the environment of the command; the same for every run. */
+static bool put(const char *name, const char *value)
+{
+	return setenv(name, value, 1) == 0;
+}
+
+static bool put_settings(const struct run_options *options)
+{
+	char interval[32], path[PATH_MAX];
+	bool done = true;
+
+	if (options->results) {
+		/* Absolute: the runner and its launchers change their directories. */
+		if (options->results[0] == '/')
+			snprintf(path, sizeof path, "%s", options->results);
+		else if (!getcwd(path, sizeof path) || strlen(path) + strlen(options->results) + 2 > sizeof path)
+			return false;
+		else
+			strcat(strcat(path, "/"), options->results);
+		done = put("HEAPLOG_RESULTS", path);
+	}
+	snprintf(interval, sizeof interval, "%u", options->interval_ms);
+	return done && (!options->interval_ms || put("HEAPLOG_INTERVAL_MS", interval)) &&
+	       (!options->metric || put("HEAPLOG_METRIC", options->metric)) &&
+	       (!options->warn || put("HEAPLOG_WARN", options->warn)) &&
+	       (!options->runner || put("HEAPLOG_TASK", options->runner)) &&
+	       (!options->exact || put("HEAPLOG_EXACT", "1"));
+}
+
+/* Set what the user of LD_PRELOAD would set by hand. */
+static bool put_library(const struct run_options *options)
+{
+	char self[PATH_MAX], library[PATH_MAX], spelt[PATH_MAX];
+	char *value = malloc(VALUE_MAX);
+	const char *switched = options->runner && strcmp(options->runner, "nx") != 0 ? "HEAPLOG" : "NX_LOG_HEAP_USAGE";
+	bool done = false;
+	int error;
+
+	if (library_self(self) != 0 || library_find(self, library) != 0)
+		complain("cannot find " LIBRARY_NAME " (looked for %s); the command runs without it", library);
+	else if ((error = library_spell(library, spelt)) != 0)
+		complain("%s: a preloaded library's path cannot hold blanks, colons or '$', and no link to it can be "
+			 "made: %s; the command runs without it",
+			 library, strerror(error));
+	else if (value && library_join(getenv(LIBRARY_VARIABLE), spelt, value, VALUE_MAX))
+		done = put(LIBRARY_VARIABLE, value);
+	if (done && !is_true(getenv("NX_LOG_HEAP_USAGE")) && !is_true(getenv("HEAPLOG")))
+		done = put(switched, strcmp(switched, "HEAPLOG") == 0 ? "1" : "true");
+	free(value);
+	return done;
+}
+
+/* Why exec failed, and the status that a shell gives it. */
+static int cannot_run(const char *command, int error)
+{
+	if (error == ENOENT && !strchr(command, '/'))
+		complain("%s: command not found", command);
+	else if (error == ENOENT && access(command, F_OK) == 0)
+		complain("%s: its interpreter (the \"#!\" line, or the loader) does not exist", command);
+	else
+		complain("%s: %s", command, strerror(error));
+	return error == ENOENT || error == ENOTDIR ? STATUS_NOT_FOUND : STATUS_DENIED;
+}
+
+/* Nothing stands between: the command has our process, and whoever waits for us waits for it. */
+static int become(char **command)
+{
+	execvp(command[0], command);
+	return cannot_run(command[0], errno);
+}
+
+/* Is an ancestor a `heaplog run` that waits? It shows what there is to show. */
+static bool is_waited_for(void)
+{
+	struct stat own, other;
+	struct proc_stat stat_of;
+	char path[64];
+
+	if (proc_stat(getpid(), &stat_of) != 0 || stat("/proc/self/exe", &own) != 0)
+		return false;
+	while (stat_of.parent > 1) {
+		snprintf(path, sizeof path, "/proc/%ld/exe", (long)stat_of.parent);
+		if (stat(path, &other) == 0 && other.st_dev == own.st_dev && other.st_ino == own.st_ino)
+			return true;
+		if (proc_stat(stat_of.parent, &stat_of) != 0)
+			return false;
+	}
+	return false;
+}
+
+static _Noreturn void finish(const struct run_options *options, struct outcome outcome)
+{
+	if (outcome.error)
+		_exit(cannot_run(options->command[0], outcome.error));
+	supervise_end(outcome.status);
+}
+
+/* With the library in the command, and a table at the end. */
+static int run_inside(const struct run_options *options)
+{
+	struct companion companion = {.self = NULL};
+	struct summary_source *source;
+	struct outcome outcome;
+
+	if (options->summary != SUMMARY_ALWAYS || is_waited_for())
+		return become(options->command);
+	source = summary_open(&companion);
+	if (!source) {
+		complain("--summary: no file for the records of this run: %s", strerror(errno));
+		return become(options->command);
+	}
+	outcome = supervise(options->command, environ, &companion);
+	if (!outcome.error)
+		summary_print(summary_close(source));
+	finish(options, outcome);
+}
+
+static uint32_t interval_of(const struct run_options *options)
+{
+	const char *value = getenv("HEAPLOG_INTERVAL_MS");
+	const unsigned long interval = value ? strtoul(value, NULL, 10) : 0;
+
+	if (options->interval_ms)
+		return options->interval_ms;
+	return interval >= OPTIONS_INTERVAL_MIN_MS && interval <= OPTIONS_INTERVAL_MAX_MS ? (uint32_t)interval
+											  : INTERVAL_DEFAULT_MS;
+}
+
+/* Without: nothing of the command's environment is touched. */
+static int run_outside(const struct run_options *options, const struct runner *runner, const struct elf *own)
+{
+	const char *results = options->results ? options->results : getenv("HEAPLOG_RESULTS");
+	struct outside_settings settings = {.interval_ms = interval_of(options), .own = *own};
+	struct companion companion;
+	struct outside *outside;
+	struct outcome outcome;
+	unsigned tasks;
+	int error;
+
+	settings.results = results && *results ? results : NULL;
+	if (is_waited_for() || (options->summary == SUMMARY_NEVER && !settings.results))
+		return become(options->command);
+	settings.turbo = options->runner ? strcmp(options->runner, "turbo") == 0 : strcmp(runner->name, "turbo") == 0;
+	if (settings.turbo)
+		settings.runner = "turbo";
+	task_rule_read(&settings.rule, settings.turbo ? "{TURBO_HASH}" : options->runner ? options->runner : "all");
+	settings.records = summary_records();
+	outside = outside_create(&settings, &companion);
+	if (!outside)
+		return become(options->command);
+	outcome = supervise(options->command, environ, &companion);
+	outside_destroy(outside, &tasks, &error);
+	if (error)
+		complain("%s: %s; records of this run are not kept there", settings.results, strerror(error));
+	if (!outcome.error && options->summary != SUMMARY_NEVER && tasks)
+		summary_print(settings.records);
+	if (!outcome.error && options->summary == SUMMARY_ALWAYS && !tasks)
+		complain("no task ran (cached tasks start no process)");
+	finish(options, outcome);
+}
+
+static const char help[] =
+    "usage: heaplog [run] [OPTIONS] [--] COMMAND [ARGUMENT...]\n"
+    "Run COMMAND, a task runner or what starts one, and show each task's peak memory.\n\n"
+    "  --summary WHEN      a table at the end on stderr: auto (where the runner's own lines cannot carry\n"
+    "                      the figures), always, never\n"
+    "  --results FILE      append one line of JSON per task to FILE (HEAPLOG_RESULTS)\n"
+    "  --runner WHICH      what a task is: nx, npm, turbo, all (every child of the runner), or a pattern\n"
+    "                      such as {VARIABLE}:{VARIABLE} (HEAPLOG_TASK)\n"
+    "  --interval TIME     look every TIME, 10ms to 60s; 500ms when not given (HEAPLOG_INTERVAL_MS)\n"
+    "  --metric rss|pss    what is summed; pss counts shared pages once (HEAPLOG_METRIC)\n"
+    "  --warn SIZE         mark peaks above SIZE, such as 1.5GB (HEAPLOG_WARN)\n"
+    "  --exact             follow every process of a task from within (HEAPLOG_EXACT)\n"
+    "  --log-heap-usage    on, also where NX_LOG_HEAP_USAGE or HEAPLOG say off; =false: off. Also taken out\n"
+    "                      of COMMAND's own arguments: heaplog nx run-many -t build --log-heap-usage\n\n"
+    "The exit status is COMMAND's; 127 where it is not found, 126 where it cannot be run, 2 for wrong usage.\n"
+    "heaplog doctor COMMAND... says why no peak is shown. Manual: heaplog-run(1).\n";
+
+static int usage(const char *error)
+{
+	complain("%s", error);
+	fputs("usage: heaplog [run] [OPTIONS] [--] COMMAND...   (heaplog run --help tells the options)\n", stderr);
+	return CLI_USAGE;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run_options options;
+	struct task_rule rule;
+	struct runner runner;
+	struct elf own;
+	char directory[PATH_MAX];
+	bool turbo;
+
+	if (!options_parse(argc, argv, &options))
+		return usage(options.error);
+	if (options.help) {
+		fputs(help, stdout);
+		return fflush(stdout) == 0 ? CLI_OK : CLI_USAGE;
+	}
+	if (options.version) {
+		puts("heaplog " HEAPLOG_VERSION);
+		return fflush(stdout) == 0 ? CLI_OK : CLI_USAGE;
+	}
+	turbo = options.runner && strcmp(options.runner, "turbo") == 0;
+	if (options.runner && !turbo && !task_rule_read(&rule, options.runner))
+		return usage("--runner: it is nx, npm, turbo, all or a pattern such as {VARIABLE}:{VARIABLE}");
+	if (!options.count)
+		return usage("no command");
+	if (is_off(&options) || is_nested())
+		return become(options.command);
+	if (elf_read("/proc/self/exe", &own) == 0 && getcwd(directory, sizeof directory)) {
+		runner_inspect(options.count, options.command, getenv("PATH"), directory, &own, &runner);
+		if (turbo || runner.reach != ELF_REACHED)
+			return run_outside(&options, &runner, &own);
+	}
+	if (!put_settings(&options) || !put_library(&options))
+		return become(options.command);
+	return run_inside(&options);
+}
