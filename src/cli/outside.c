@@ -34,7 +34,7 @@ struct watched {
 	struct heaplog_tree *tree;
 	struct heaplog_peak peak;
 	struct heaplog_schedule schedule;
-	uint64_t due;
+	uint64_t due, glance;
 	struct timespec start; /* CLOCK_REALTIME */
 	bool named;            /* nothing better is to be had */
 	char name[TASK_NAME_MAX * 4], project[PACKAGE_NAME_MAX], target[PACKAGE_NAME_MAX], hash[TASK_NAME_MAX];
@@ -84,17 +84,41 @@ static void find_name(const struct outside *outside, struct watched *task)
 
 static void look(struct outside *outside, struct watched *task)
 {
-	const struct heaplog_summary *summary = &task->peak.summary;
 	uint64_t cost = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	bool changed = false;
+	bool moved = false;
 
+	heaplog_tree_tick(task->tree, now_ns(), &task->peak, &moved);
 	task->peak.summary.interval_ms = (uint32_t)(task->schedule.period_ns / MS);
-	heaplog_tree_tick(task->tree, now_ns(), &task->peak, &changed);
 	find_name(outside, task);
 	cost = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cost;
-	task->due = now_ns() +
-		    heaplog_schedule_next(&task->schedule, cost, changed,
-					  summary->peak_upper_bytes > summary->peak_bytes + summary->peak_bytes / 10);
+	task->due = now_ns() + heaplog_schedule_next(&task->schedule, cost, moved);
+	task->glance = now_ns() + heaplog_schedule_glance(&task->schedule);
+}
+
+/* What is due of a task now: a look, or a glance at whether one is worth it. */
+static void attend(struct outside *outside, struct watched *task)
+{
+	const uint64_t now = now_ns();
+
+	if (now >= task->due) {
+		look(outside, task);
+	} else if (now >= task->glance) {
+		task->glance = now + heaplog_schedule_glance(&task->schedule);
+		if (heaplog_tree_glance(task->tree, now))
+			look(outside, task);
+	}
+}
+
+/* An orphan of the task still has turbo's word for it. */
+static bool belongs(void *context, const char *environment, size_t length)
+{
+	static const char variable[] = "TURBO_HASH=";
+	const struct watched *task = context;
+
+	for (size_t at = 0; at < length; at += strnlen(environment + at, length - at) + 1)
+		if (length - at > sizeof variable - 1 && strncmp(environment + at, variable, sizeof variable - 1) == 0)
+			return strncmp(environment + at + sizeof variable - 1, task->hash, length - at) == 0;
+	return false;
 }
 
 /* A tree is faster with descriptors that it keeps, and works without. */
@@ -110,12 +134,19 @@ static void found(void *context, const struct discovered *discovered)
 	struct outside *outside = context;
 	const uint64_t now = now_ns();
 	struct watched *task;
+	struct heaplog_tree_options options = {
+	    .proc = "/proc",
+	    .fd_budget = fd_budget(outside),
+	    .metric = outside->settings.pss ? HEAPLOG_METRIC_PSS : HEAPLOG_METRIC_RSS,
+	    .belongs = outside->settings.turbo ? belongs : NULL,
+	};
 
 	if (outside->count == TASKS_MAX || !(task = calloc(1, sizeof *task)))
 		return;
+	options.context = task;
 	task->pid = discovered->pid;
 	task->pidfd = proc_pidfd(task->pid);
-	task->tree = heaplog_tree_create("/proc", fd_budget(outside));
+	task->tree = heaplog_tree_create(&options);
 	if (!task->tree || heaplog_tree_add_root(task->tree, task->pid) != 0) {
 		if (task->tree)
 			heaplog_tree_destroy(task->tree);
@@ -178,7 +209,7 @@ static void record(struct outside *outside, struct watched *task, bool known, in
 		    : WIFSIGNALED(status) ? HEAPLOG_EXIT_SIGNAL
 					  : HEAPLOG_EXIT_CODE,
 	    .interval_ms = task->peak.summary.interval_ms,
-	    .metric = "rss",
+	    .metric = outside->settings.pss ? "pss" : "rss",
 	    .summary = &task->peak.summary,
 	};
 	size_t length;
@@ -263,6 +294,8 @@ static size_t prepare(void *self, struct pollfd *fds, size_t max, int *timeout_m
 
 		if (task->due < due)
 			due = task->due;
+		if (task->glance < due && !task->ended)
+			due = task->glance;
 		if (task->pidfd >= 0 && !task->ended && count < max)
 			fds[count++] = (struct pollfd){.fd = task->pidfd, .events = POLLIN};
 	}
@@ -298,8 +331,7 @@ static void work(void *self, const struct pollfd *fds, size_t fd_count)
 			outside->tasks[i] = outside->tasks[--outside->count];
 			continue;
 		}
-		if (now_ns() >= task->due)
-			look(outside, task);
+		attend(outside, task);
 		i++;
 	}
 	if (now_ns() < outside->scan_due || !outside->discovery)

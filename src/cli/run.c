@@ -181,6 +181,7 @@ static uint32_t interval_of(const struct run_options *options)
 static int run_outside(const struct run_options *options, const struct runner *runner, const struct elf *own)
 {
 	const char *results = options->results ? options->results : getenv("HEAPLOG_RESULTS");
+	const char *metric = options->metric ? options->metric : getenv("HEAPLOG_METRIC");
 	struct outside_settings settings = {.interval_ms = interval_of(options), .own = *own};
 	struct companion companion;
 	struct outside *outside;
@@ -188,6 +189,7 @@ static int run_outside(const struct run_options *options, const struct runner *r
 	unsigned tasks;
 	int error;
 
+	settings.pss = metric && strcmp(metric, "pss") == 0;
 	settings.results = results && *results ? results : NULL;
 	if (is_waited_for() || (options->summary == SUMMARY_NEVER && !settings.results))
 		return become(options->command);
