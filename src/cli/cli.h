@@ -11,5 +11,6 @@ enum {
 
 /* A subcommand: int cmd_NAME(int argc, char **argv), argv[0] being its name, returns the exit status. */
 int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
 #endif

@@ -15,6 +15,16 @@ $(HEAPLOG): $(CLI_OBJ)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(CLI_OBJ) $(CLI_LIBS)
 
+# The page of `report --format html` as lines of C: the style and the script in their places, each line a string.
+PAGE := $(BUILD)/src/cli/html/lines.h
+$(PAGE): src/cli/html/page.html src/cli/html/page.css src/cli/html/page.js src/cli/cli.mk
+	@mkdir -p $(@D)
+	$(Q)sed -e '/^@STYLE@$$/{' -e 'r src/cli/html/page.css' -e d -e '}' \
+	  -e '/^@SCRIPT@$$/{' -e 'r src/cli/html/page.js' -e d -e '}' $< | \
+	  sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/",/' >$@
+$(BUILD)/src/cli/report_html.c.o: $(PAGE)
+$(BUILD)/src/cli/report_html.c.o: COMMON += -I$(BUILD)/src
+
 # Tests of the command run it, or call its parts.
 $(BUILD)/tests/test_cli_%: $(HEAPLOG)
 $(BUILD)/tests/test_cli_%: TEST_LIBS = $(patsubst %,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(CLI_SRC))) $(CLI_LIBS)

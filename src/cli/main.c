@@ -13,7 +13,9 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", cmd_run, "run a task runner and show its tasks' peaks", "[OPTIONS] [--] COMMAND..."}, {0}, /* the end */
+    {"run", cmd_run, "run a task runner and show its tasks' peaks", "[OPTIONS] [--] COMMAND..."},
+    {"report", cmd_report, "each task's peak, largest first", "[OPTIONS] FILE..."},
+    {0}, /* the end */
 };
 
 /* What `heaplog nx run-many` means: the first word is then the runner's. */

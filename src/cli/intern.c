@@ -1,0 +1,98 @@
+#include "cli/intern.h"
+
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *must_realloc(void *old, size_t count, size_t size)
+{
+	void *new = reallocarray(old, count ? count : 1, size);
+
+	if (!new) {
+		fputs("heaplog: out of memory\n", stderr);
+		exit(CLI_USAGE);
+	}
+	return new;
+}
+
+char *must_strdup(const char *text)
+{
+	return must_strndup(text, strlen(text));
+}
+
+char *must_strndup(const char *text, size_t length)
+{
+	char *copy = must_realloc(NULL, length + 1, 1);
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+/* FNV-1a, with its upper bits mixed down. Names that collide on purpose cost time, never a wrong answer. */
+static uint32_t hash(const char *string)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *string; string++)
+		h = (h ^ (unsigned char)*string) * UINT64_C(0x100000001b3);
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static void rehash(struct intern *strings)
+{
+	const uint32_t slot_count = strings->slot_count ? strings->slot_count * 2 : 64;
+
+	free(strings->slots);
+	strings->slots = must_realloc(NULL, slot_count, sizeof *strings->slots);
+	memset(strings->slots, 0, slot_count * sizeof *strings->slots);
+	strings->slot_count = slot_count;
+	for (uint32_t i = 0; i < strings->count; i++) {
+		uint32_t at = hash(intern_text(strings, i)) & (slot_count - 1);
+
+		while (strings->slots[at])
+			at = (at + 1) & (slot_count - 1);
+		strings->slots[at] = i + 1;
+	}
+}
+
+uint32_t intern(struct intern *strings, const char *string)
+{
+	const size_t size = strlen(string) + 1;
+	uint32_t at;
+
+	if (strings->count >= strings->slot_count / 2)
+		rehash(strings);
+	at = hash(string) & (strings->slot_count - 1);
+	for (; strings->slots[at]; at = (at + 1) & (strings->slot_count - 1))
+		if (strcmp(intern_text(strings, strings->slots[at] - 1), string) == 0)
+			return strings->slots[at] - 1;
+	if (strings->count == strings->capacity) {
+		strings->capacity = strings->capacity ? strings->capacity * 2 : 64;
+		strings->starts = must_realloc(strings->starts, strings->capacity, sizeof *strings->starts);
+	}
+	if (strings->size - strings->used < size) {
+		strings->size = strings->size * 2 + size;
+		strings->text = must_realloc(strings->text, strings->size, 1);
+	}
+	strings->slots[at] = strings->count + 1;
+	strings->starts[strings->count] = strings->used;
+	memcpy(strings->text + strings->used, string, size);
+	strings->used += size;
+	return strings->count++;
+}
+
+const char *intern_text(const struct intern *strings, uint32_t number)
+{
+	return strings->text + strings->starts[number];
+}
+
+void intern_free(struct intern *strings)
+{
+	free(strings->text);
+	free(strings->starts);
+	free(strings->slots);
+	*strings = (struct intern){0};
+}
