@@ -12,5 +12,8 @@ enum {
 /* A subcommand: int cmd_NAME(int argc, char **argv), argv[0] being its name, returns the exit status. */
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_history(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
 
 #endif

@@ -15,6 +15,9 @@ struct command {
 static const struct command commands[] = {
     {"run", cmd_run, "run a task runner and show its tasks' peaks", "[OPTIONS] [--] COMMAND..."},
     {"report", cmd_report, "each task's peak, largest first", "[OPTIONS] FILE..."},
+    {"compare", cmd_compare, "what grew between two sets of records", "[OPTIONS] BASE HEAD"},
+    {"history", cmd_history, "one task's peaks over time", "[OPTIONS] TASK FILE..."},
+    {"plan", cmd_plan, "the highest --parallel that fits a memory", "--memory SIZE FILE..."},
     {0}, /* the end */
 };
 

@@ -1,10 +1,9 @@
 /* report --format json and csv: for programs. Sizes in bytes, times in milliseconds; unknown is null, or empty. */
+#include "cli/csv.h"
 #include "cli/format.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "heaplog.h"
-
-#include <string.h>
 
 static void json_key(FILE *out, const char *key, const char *value)
 {
@@ -90,24 +89,6 @@ void report_json(const struct report *report)
 		putc('}', out);
 	}
 	fputs("\n]}\n", out);
-}
-
-/* RFC 4180: in quotes where a comma, a quote or a line's end is in it, quotes doubled. */
-static void csv_text(FILE *out, const char *text)
-{
-	if (!text)
-		return;
-	if (!text[strcspn(text, ",\"\r\n")]) {
-		fputs(text, out);
-		return;
-	}
-	putc('"', out);
-	for (; *text; text++) {
-		if (*text == '"')
-			putc('"', out);
-		putc(*text, out);
-	}
-	putc('"', out);
 }
 
 static void csv_number(FILE *out, uint64_t value)

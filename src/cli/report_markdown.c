@@ -1,39 +1,12 @@
 /* report --format markdown: for $GITHUB_STEP_SUMMARY and comments on pull requests. */
 #include "cli/format.h"
+#include "cli/markdown.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
-#include "cli/utf8.h"
 #include "record/size.h"
 
-#include <string.h>
-
 /* GitHub refuses a summary above 1 MiB: without --top, no more rows than surely fit. */
-enum { ROWS_MOST = 500, NAME_MOST = 200 };
-
-/* Text in a table's cell that stays text: no HTML, no link, no emphasis, no end of the cell; controls as escapes. */
-static void cell(FILE *out, const char *text)
-{
-	size_t count = 0;
-
-	for (; *text && count < NAME_MOST; count++) {
-		uint32_t code;
-		const size_t length = utf8_decode(text, &code);
-
-		if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029)
-			fprintf(out, "\\\\x%02x", code);
-		else if (code < 0x80 && strchr("\\`*_{}[]()#+-.!|~$:", (int)code))
-			/* A number, not a backslash: GitHub's tables split at a pipe before they look at backslashes in
-			 * code, and "@name" or "#1" must not become a mention. */
-			fprintf(out, "&#%u;", code);
-		else if (code == '<' || code == '>' || code == '&' || code == '@' || code == '"' || code == '\'')
-			fprintf(out, "&#%u;", code);
-		else
-			fwrite(text, 1, length, out);
-		text += length;
-	}
-	if (*text)
-		fputs("…", out);
-}
+enum { ROWS_MOST = 500 };
 
 static void processes(FILE *out, char *top)
 {
@@ -42,7 +15,7 @@ static void processes(FILE *out, char *top)
 
 	while (line_next_top(&top, &process)) {
 		fprintf(out, "<br><sub>%s ", format_peak(process.bytes, "rss", size));
-		cell(out, process.command);
+		markdown_cell(out, process.command);
 		fputs("</sub>", out);
 	}
 }
@@ -54,7 +27,7 @@ static void row(const struct report *report, const struct table_task *task, uint
 	char text[FORMAT_TEXT];
 
 	fputs("| ", out);
-	cell(out, task->name);
+	markdown_cell(out, task->name);
 	if (report->processes && task->top)
 		processes(out, task->top);
 	fprintf(out, " | %s%s%s | ", over ? "**" : "", format_peak(task->largest.peak, task->metric, text),
@@ -72,7 +45,7 @@ static void row(const struct report *report, const struct table_task *task, uint
 	else
 		fprintf(out, " | %llu | ", (unsigned long long)task->largest.processes_max);
 	fputs(format_failed(&task->largest) ? "❌ " : "", out);
-	cell(out, format_exit(&task->largest, text));
+	markdown_cell(out, format_exit(&task->largest, text));
 	fputs(" |\n", out);
 }
 

@@ -5,6 +5,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const COLOURS = 7;
+const LEFT = 48; /* of both charts: their time axes lie below each other */
 
 function make(tag, attributes, ...children) {
 	const node = tag.startsWith("svg:") ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
@@ -157,7 +158,7 @@ for (let power = 20; power < 50; power++)
 	SIZES.push(2 ** power);
 
 function timeAxis(svg, run, left, width, height) {
-	for (const ms of steps(run.length, Math.max(2, width / 90), TIMES)) {
+	for (const ms of steps(run.length, Math.max(2, width / 70), TIMES)) {
 		const x = left + ms / run.length * width;
 		svg.append(make("svg:line", { class: "grid", x1: x, x2: x, y1: 0, y2: height }),
 			make("svg:text", { x, y: height + 14, "text-anchor": "middle" }, duration(ms).replace(".0s", "s").replace("m00s", "m")));
@@ -172,7 +173,7 @@ function pointText(run, point) {
 }
 
 function drawTotal(run) {
-	const box = $("total"), full = Math.max(280, box.clientWidth), height = 220, left = 52, width = full - left - 8;
+	const box = $("total"), full = Math.max(280, box.clientWidth), height = 220, left = LEFT, width = full - left - 8;
 	const limitShown = data.memory > 0 && data.memory < run.most.sum * 4;
 	const top = Math.max(run.most.sum, limitShown ? data.memory : 0) * 1.08 || 1;
 	const x = (at) => left + at / run.length * width, y = (bytes) => height - bytes / top * height;
@@ -251,10 +252,12 @@ function taskText(task) {
 }
 
 function drawLanes(run) {
-	const box = $("lanes"), full = Math.max(280, box.clientWidth), left = 8, width = full - 2 * left;
+	const box = $("lanes"), full = Math.max(280, box.clientWidth), left = LEFT, width = full - left - 8;
 	const lane = run.lanes > 24 ? 18 : 34, height = run.lanes * lane;
 	const svg = make("svg:svg", { viewBox: `0 0 ${full} ${height + 20}`, height: height + 20 });
 	timeAxis(svg, run, left, width, height);
+	for (let i = 0; i < run.lanes; i++)
+		svg.append(make("svg:text", { x: left - 8, y: (i + 0.5) * lane + 4, "text-anchor": "end", "aria-hidden": "true" }, String(i + 1)));
 	const nodes = run.tasks.map((task) => {
 		const x = left + task.start / run.length * width, w = Math.max(2, task.duration / run.length * width - 1);
 		const y = task.lane * lane + 2, h = lane - 4;
@@ -323,7 +326,8 @@ function drawRun() {
 	$("legend").replaceChildren(...run.large.map((task) => make("li", null, make("i", { style: "background:" + colour(task) }),
 		shown(task.name) + " " + peakText(task))), ...(others > 0 ? [make("li", null, make("i", { style: "background:var(--other)" }),
 		plural(others, "other task"))] : []));
-	$("run-note").textContent = "Together, the tasks held at most " + size(run.most.sum) + ", " + duration(Math.round(run.most.at)) +
+	const failed = run.tasks.filter((task) => task.failed).length;
+	$("run-note").textContent = (failed ? "Outlined in red: " + plural(failed, "failed task") + ". " : "") + "Together, the tasks held at most " + size(run.most.sum) + ", " + duration(Math.round(run.most.at)) +
 		" after the start, as far as samples tell: between two samples a straight line is drawn, and pages that processes share are counted in each.";
 }
 
@@ -432,7 +436,7 @@ function drawFigures() {
 	if (data.runs.length) {
 		const run = prepare(data.runs[0]), share = Math.round(run.most.sum / data.memory * 100);
 		$("figures").append(figure(size(run.most.sum), "all tasks of the last run together" +
-			(data.memory > 0 ? ": " + share + " % of " + size(data.memory) : ""), data.memory > 0 && run.most.sum > data.memory));
+			(data.memory > 0 ? ": " + share + "\u00a0% of " + size(data.memory) : ""), data.memory > 0 && run.most.sum > data.memory));
 		$("figures").append(figure(String(run.lanes), run.lanes === 1 ? "task at a time in the last run" : "tasks at once in the last run"));
 	}
 	if (data.warn > 0)
@@ -442,7 +446,7 @@ function drawFigures() {
 }
 
 $("scope").textContent = [plural(data.tasks.length, "task"), plural(data.runCount, "run"), plural(data.records, "record"),
-	data.bad ? plural(data.bad, "unreadable line") + " skipped" : "", data.more ? data.more + " smaller tasks left out" : "",
+	data.bad ? plural(data.bad, "unreadable line") + " skipped" : "", data.more ? data.more + " more left out" : "",
 	"heaplog " + data.heaplog].filter(Boolean).join(" \u00b7 ");
 $("tasks-note").textContent = (several ? "A row is the task's run with the largest peak; the mark in its bar is the median of its runs. " : "") +
 	"A peak is the largest sum that was seen of what all processes of the task held at once: a lower bound.";
