@@ -89,13 +89,47 @@ static void test_get(void **state)
 	assert_null(environment_get(NULL, "A"));
 }
 
+/* The other way: once, at the end, and only where it is missing. */
+static void test_with(void **state)
+{
+	static const struct {
+		const char *before, *after; /* of LD_PRELOAD; NULL: not there */
+	} rows[] = {
+	    {NULL, "LD_PRELOAD=/x//lib.so"},
+	    {"LD_PRELOAD=", "LD_PRELOAD=/x//lib.so"},
+	    {"LD_PRELOAD=/a.so", "LD_PRELOAD=/a.so:/x//lib.so"},
+	    {"LD_PRELOAD=/y/lib.so", "LD_PRELOAD=/y/lib.so"},
+	    {"LD_PRELOAD=/x//lib.so:/b.so", "LD_PRELOAD=/x//lib.so:/b.so"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *envp[] = {(char *)(uintptr_t) "A=1", (char *)(uintptr_t)rows[i].before, NULL, NULL};
+		char *out[8], value[64];
+		char *const *result;
+
+		if (rows[i].before)
+			envp[2] = (char *)(uintptr_t) "B=2";
+		result = environment_with(envp, "lib.so", "/x//lib.so", out, 8, value, sizeof value);
+		assert_string_equal(result[0], "A=1");
+		assert_string_equal(result[1], rows[i].after);
+		if (rows[i].before)
+			assert_string_equal(result[2], "B=2");
+		assert_null(result[rows[i].before ? 3 : 2]);
+		/* No room: as it was. */
+		if (result != envp) {
+			assert_ptr_equal(environment_with(envp, "lib.so", "/x//lib.so", out, 2, value, sizeof value),
+					 envp);
+			assert_ptr_equal(environment_with(envp, "lib.so", "/x//lib.so", out, 8, value, 8), envp);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_tokens),
-	    cmocka_unit_test(test_other_entries),
-	    cmocka_unit_test(test_no_room),
-	    cmocka_unit_test(test_get),
+	    cmocka_unit_test(test_with),    cmocka_unit_test(test_tokens), cmocka_unit_test(test_other_entries),
+	    cmocka_unit_test(test_no_room), cmocka_unit_test(test_get),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

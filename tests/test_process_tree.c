@@ -357,7 +357,7 @@ static void test_left(void **state)
 	tree = create("proc", 100);
 	heaplog_peak_init(&peak, 0, 500);
 	heaplog_tree_add_root(tree, 50);
-	heaplog_tree_add(tree, 60);
+	heaplog_tree_add(tree, 60, 1);
 	assert_int_equal(tick(tree, &peak), 2);
 	heaplog_tree_left(tree, &peak, 60, 500 * 1024, 1);
 	heaplog_tree_left(tree, &peak, 70, 300 * 1024, 1); /* that nobody had seen */

@@ -30,7 +30,10 @@ void heaplog_tree_destroy(struct heaplog_tree *tree);
 int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid);
 
 /* A process that says itself that it belongs to the task. */
-int heaplog_tree_add(struct heaplog_tree *tree, pid_t pid);
+int heaplog_tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent);
+
+bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid);
+
 
 /* A process that leaves says the most that it has held, in bytes. */
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,

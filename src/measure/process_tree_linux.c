@@ -164,9 +164,14 @@ int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid)
 	return tree_add(tree, pid, 0, true);
 }
 
-int heaplog_tree_add(struct heaplog_tree *tree, pid_t pid)
+int heaplog_tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent)
 {
-	return tree_add(tree, pid, 0, false);
+	return tree_add(tree, pid, parent, false);
+}
+
+bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid)
+{
+	return tree_is_member(tree, pid);
 }
 
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,

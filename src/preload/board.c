@@ -133,16 +133,44 @@ struct slot *board_find(struct board *board, pid_t pid)
 /* Shared futexes (no FUTEX_PRIVATE_FLAG): the waker is another process. */
 void board_wake(struct board *board)
 {
+	struct heaplog_board *file = heaplog_runtime.exact ? atomic_load(&heaplog_board_file) : NULL;
+
 	atomic_fetch_add(&board->sequence, 1);
 	syscall(SYS_futex, &board->sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	if (file) {
+		atomic_fetch_add(&file->head.sequence, 1);
+		syscall(SYS_futex, &file->head.sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	}
 }
 
-void board_wait(struct board *board, uint32_t seen, uint64_t timeout_ns)
+static void wait_at(_Atomic uint32_t *word, uint32_t seen, uint64_t timeout_ns)
 {
 	const struct timespec timeout = {
 	    .tv_sec = (time_t)(timeout_ns / 1000000000U),
 	    .tv_nsec = (long)(timeout_ns % 1000000000U),
 	};
 
-	syscall(SYS_futex, &board->sequence, FUTEX_WAIT, seen, &timeout, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAIT, seen, &timeout, NULL, 0);
+}
+
+void board_wait(struct board *board, uint32_t seen, uint64_t timeout_ns)
+{
+	wait_at(&board->sequence, seen, timeout_ns);
+}
+
+static _Atomic uint32_t *news_of(struct board *board)
+{
+	struct heaplog_board *file = heaplog_runtime.exact ? atomic_load(&heaplog_board_file) : NULL;
+
+	return file ? &file->head.sequence : &board->sequence;
+}
+
+uint32_t board_news(struct board *board)
+{
+	return atomic_load(news_of(board));
+}
+
+void board_wait_for_news(struct board *board, uint32_t seen, uint64_t timeout_ns)
+{
+	wait_at(news_of(board), seen, timeout_ns);
 }

@@ -33,6 +33,7 @@ struct slot {
 	_Atomic pid_t pid;     /* 0: ended unseen, and the number is another process's now */
 	uint64_t carry_over;   /* bytes of ru_maxrss that the child had before its exec */
 	uint64_t start_ns;     /* CLOCK_MONOTONIC */
+	uint64_t key;          /* exact_key */
 	struct timespec start; /* CLOCK_REALTIME */
 	bool batch;            /* a worker of Nx for a batch of tasks: it has no name */
 	/* Offsets into the slot's text; 0: none (the text begins with an empty string). name: where it is not
@@ -84,6 +85,10 @@ struct slot *board_find(struct board *board, pid_t pid);
 
 /* Change the futex word and wake all who wait on it. */
 void board_wake(struct board *board);
+
+/* The same two for a sampler, which in the exact mode waits for news of the task's processes as well. */
+uint32_t board_news(struct board *board);
+void board_wait_for_news(struct board *board, uint32_t seen, uint64_t timeout_ns);
 
 /* Wait until the futex word is no longer seen, or for timeout_ns. */
 void board_wait(struct board *board, uint32_t seen, uint64_t timeout_ns);

@@ -18,6 +18,7 @@
 
 struct heaplog_board *_Atomic heaplog_board_file;
 static _Atomic uint32_t tried; /* one attempt per owner */
+static _Atomic bool ending;    /* the runner is about to exit, perhaps while a sampler makes the file */
 static char path[RUNTIME_DIRECTORY_MAX + 32];
 
 static void put_number(char *text, uint64_t value)
@@ -67,12 +68,12 @@ static uint64_t pid_namespace(void)
 }
 
 /* A directory of the user's own, for nobody else: what another user could write or exchange is not used. */
-static int open_directory(const char *name)
+int board_file_directory(const char *name, bool make_it)
 {
 	struct stat status;
 	int fd;
 
-	if (syscall(SYS_mkdirat, AT_FDCWD, name, 0700) != 0 && errno != EEXIST)
+	if (make_it && syscall(SYS_mkdirat, AT_FDCWD, name, 0700) != 0 && errno != EEXIST)
 		return -1;
 	fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
@@ -83,18 +84,31 @@ static int open_directory(const char *name)
 	return -1;
 }
 
-/* Of a runner of this pid namespace that has ended without removing it. */
+/* The process that a name ends with: "123", or of a draft "123.456". */
+static pid_t maker_of(const char *name)
+{
+	const char *digits = strrchr(name, '.');
+	pid_t pid = 0;
+
+	for (digits = digits ? digits + 1 : name; *digits >= '0' && *digits <= '9' && pid < 1 << 26; digits++)
+		pid = pid * 10 + (*digits - '0');
+	return pid;
+}
+
+/* Of a runner of this pid namespace that has ended without removing it, or that ended before it was complete. */
 static bool is_stale(int directory, const char *name)
 {
 	struct heaplog_board_head head;
 	const int fd =
 	    (int)syscall(SYS_openat, directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
-	bool stale = false;
+	bool stale;
 
 	if (fd < 0)
 		return false;
 	if (syscall(SYS_pread64, fd, &head, sizeof head, 0L) == (long)sizeof head && head.magic == HEAPLOG_BOARD_MAGIC)
 		stale = head.pid_namespace == pid_namespace() && started(head.owner) != head.owner_started;
+	else
+		stale = started(maker_of(name)) == 0;
 	syscall(SYS_close, fd);
 	return stale;
 }
@@ -133,70 +147,133 @@ static bool keeps_blocks(int fd)
 		system.f_type == OVERLAYFS_SUPER_MAGIC);
 }
 
+static struct heaplog_board *map(int fd)
+{
+	struct heaplog_board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return board == MAP_FAILED ? NULL : board;
+}
+
 /* All of its blocks are there before it is mapped: a write to a hole on a full file system would be a SIGBUS. */
-static struct heaplog_board *create(int directory, const char *name)
+static struct heaplog_board *create(int directory, const char *name, pid_t owner)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	struct heaplog_board *board = MAP_FAILED;
+	struct heaplog_board *board = NULL;
 	int fd = (int)syscall(SYS_openat, directory, name, flags, 0600);
 
 	if (fd < 0)
 		return NULL;
 	if (keeps_blocks(fd) && syscall(SYS_fallocate, fd, 0, 0L, (long)sizeof *board) == 0)
-		board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		board = map(fd);
 	syscall(SYS_close, fd);
-	if (board == MAP_FAILED) {
-		syscall(SYS_unlinkat, directory, name, 0);
+	if (!board)
+		return NULL;
+	board->head.version = HEAPLOG_BOARD_VERSION;
+	board->head.size = sizeof *board;
+	board->head.owner = owner;
+	board->head.tasks = HEAPLOG_BOARD_TASKS;
+	board->head.owner_started = started(owner);
+	board->head.pid_namespace = pid_namespace();
+	strncpy(board->head.runner, heaplog_runtime.rule.runner, sizeof board->head.runner - 1);
+	atomic_thread_fence(memory_order_release);
+	board->head.magic = HEAPLOG_BOARD_MAGIC;
+	return board;
+}
+
+struct heaplog_board *board_file_map(int directory, const char *name)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	const int fd = (int)syscall(SYS_openat, directory, name, flags, 0);
+	struct heaplog_board *board = NULL;
+	struct stat status;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+	    status.st_size >= (off_t)sizeof *board)
+		board = map(fd);
+	syscall(SYS_close, fd);
+	if (board && (board->head.magic != HEAPLOG_BOARD_MAGIC || board->head.version != HEAPLOG_BOARD_VERSION ||
+		      board->head.size != sizeof *board)) {
+		munmap(board, sizeof *board);
 		return NULL;
 	}
 	return board;
 }
 
-static struct heaplog_board *open_in(const char *directory_name)
+/* It gets its name when it is complete: in the exact mode the runner and its children may all want to make it. */
+static struct heaplog_board *make(int directory, const char *name, pid_t owner)
 {
-	const int directory = open_directory(directory_name);
+	char draft[64];
+	struct heaplog_board *board;
+
+	strcpy(draft, name);
+	strcat(draft, ".");
+	put_number(draft + strlen(draft), (uint64_t)getpid());
+	syscall(SYS_unlinkat, directory, draft, 0); /* of a process that had this number and was killed here */
+	board = create(directory, draft, owner);
+	if (board && syscall(SYS_linkat, directory, draft, directory, name, 0) != 0) {
+		munmap(board, sizeof *board);
+		board = NULL;
+	}
+	syscall(SYS_unlinkat, directory, draft, 0);
+	return board;
+}
+
+static struct heaplog_board *open_in(const char *directory_name, pid_t owner)
+{
+	const int directory = board_file_directory(directory_name, true);
 	struct heaplog_board *board;
 	char name[24];
 
 	if (directory < 0)
 		return NULL;
-	remove_stale(directory);
-	put_number(name, (uint64_t)getpid());
-	board = create(directory, name);
-	syscall(SYS_close, directory);
-	if (!board)
-		return NULL;
+	put_number(name, (uint64_t)owner);
+	if (owner == getpid())
+		remove_stale(directory);
 	strcpy(path, directory_name);
 	strcat(path, "/");
 	strcat(path, name);
-	board->head.version = HEAPLOG_BOARD_VERSION;
-	board->head.size = sizeof *board;
-	board->head.owner = getpid();
-	board->head.tasks = HEAPLOG_BOARD_TASKS;
-	board->head.owner_started = started(getpid());
-	board->head.pid_namespace = pid_namespace();
-	strncpy(board->head.runner, heaplog_runtime.rule.runner, sizeof board->head.runner - 1);
-	strncpy(board->head.run, result_run(), sizeof board->head.run - 1);
-	/* A forked child has no use for it, and its copy of the mapping would keep a removed file alive. */
-	madvise(board, sizeof *board, MADV_DONTFORK);
-	atomic_thread_fence(memory_order_release);
-	board->head.magic = HEAPLOG_BOARD_MAGIC; /* last: a reader that sees it sees the rest */
+	board = board_file_map(directory, name);
+	if (board && board->head.owner_started != started(owner)) {
+		munmap(board, sizeof *board);
+		board = NULL;
+		syscall(SYS_unlinkat, directory, name, 0);
+	}
+	if (!board)
+		board = make(directory, name, owner);
+	if (!board)
+		board = board_file_map(directory, name);
+	syscall(SYS_close, directory);
+	if (!board)
+		return NULL;
+	if (atomic_load(&ending))
+		syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	/* A forked child has no use for it, unless it is to announce itself. */
+	if (!heaplog_runtime.exact)
+		madvise(board, sizeof *board, MADV_DONTFORK);
 	return board;
 }
 
-void board_file_open(void)
+void board_file_fallback(char *text)
+{
+	strcpy(text, HEAPLOG_BOARD_FALLBACK);
+	put_number(text + strlen(text), geteuid());
+}
+
+void board_file_open(pid_t owner)
 {
 	struct heaplog_board *board = NULL;
 	uint32_t expected = 0;
-	char fallback[64] = HEAPLOG_BOARD_FALLBACK;
+	char fallback[64];
 
 	if (!atomic_compare_exchange_strong(&tried, &expected, 1))
 		return;
 	if (heaplog_runtime.directory[0])
-		board = open_in(heaplog_runtime.directory);
+		board = open_in(heaplog_runtime.directory, owner);
 	if (!board) {
-		put_number(fallback + strlen(fallback), geteuid());
-		board = open_in(fallback);
+		board_file_fallback(fallback);
+		board = open_in(fallback, owner);
 	}
 	atomic_store(&heaplog_board_file, board);
 }
@@ -205,6 +282,7 @@ void board_file_forget(void)
 {
 	atomic_store(&heaplog_board_file, NULL);
 	atomic_store(&tried, 0);
+	atomic_store(&ending, false);
 	path[0] = '\0';
 }
 
@@ -212,8 +290,11 @@ void board_file_remove(void)
 {
 	const int saved = errno;
 
-	if (atomic_load(&heaplog_board_file) && runtime_is_owner())
-		syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	if (runtime_is_owner()) {
+		atomic_store(&ending, true);
+		if (atomic_load(&heaplog_board_file))
+			syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	}
 	errno = saved;
 }
 
@@ -290,6 +371,8 @@ void board_file_add(struct task *task)
 	if (!board)
 		return;
 	runtime_lock(mask);
+	if (!board->head.run[0])
+		strncpy(board->head.run, result_run(), sizeof board->head.run - 1);
 	place = task->place ? NULL : find_place(board);
 	if (place && begin(place, true)) {
 		for (struct task *other = tasks_first(); other; other = atomic_load(&other->next))

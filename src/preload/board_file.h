@@ -7,14 +7,23 @@
 #include "measure/summary.h"
 #include "record/board_layout.h"
 
+#include <sys/types.h>
+
 struct task;
 
 /* The mapping; NULL: there is none, and none is missed. */
 extern struct heaplog_board *_Atomic heaplog_board_file;
 
-/* Make the file, map it and close it; once per owner, later calls return at once. Removes the files of runners that are
- * dead. Opens descriptors: for threads with a table of their own. */
-void board_file_open(void);
+/* Make the file of owner, this process or (in the exact mode, before an exec) its parent; map and close it. Once per
+ * owner, later calls return at once. Removes the files of runners that are dead. Opens descriptors: for threads with a
+ * table of their own, or children. Raw system calls only. */
+void board_file_open(pid_t owner);
+
+/* Its parts. Open a directory of the user's own (nobody else may read or write it; where make_it, it is made): a
+ * descriptor, or -1. Map the file name in it: NULL where that is no board. "/tmp/heaplog-UID" into text[64]. */
+int board_file_directory(const char *name, bool make_it);
+struct heaplog_board *board_file_map(int directory, const char *name);
+void board_file_fallback(char *text);
 
 /* In a child that becomes a runner of its own: the file is its parent's. */
 void board_file_forget(void);

@@ -1,5 +1,6 @@
 #include "preload/environment.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* strlen and friends are async-signal-safe and touch no state; they are all that is used here. */
@@ -110,5 +111,34 @@ char *const *environment_without(char *const envp[], const char *library, char *
 		}
 	}
 	edited[kept] = NULL;
+	return edited;
+}
+
+char *const *environment_with(char *const envp[], const char *library, const char *token, char **edited,
+			      size_t capacity, char *text, size_t text_size)
+{
+	const size_t name = sizeof PRELOAD - 1;
+	const char *value = "";
+	size_t count = 0;
+	size_t at = SIZE_MAX;
+
+	for (; envp[count]; count++)
+		if (strncmp(envp[count], PRELOAD, name) == 0) {
+			if (environment_has_token(envp[count] + name, library))
+				return envp;
+			at = count;
+			value = envp[count] + name;
+		}
+	if (count + 2 > capacity || name + strlen(value) + strlen(token) + 2 > text_size)
+		return envp;
+	strcpy(text, PRELOAD);
+	strcat(text, value);
+	strcat(text, *value ? ":" : "");
+	strcat(text, token);
+	memcpy(edited, envp, count * sizeof *edited);
+	if (at == SIZE_MAX)
+		at = count++;
+	edited[at] = text;
+	edited[count] = NULL;
 	return edited;
 }

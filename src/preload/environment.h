@@ -19,4 +19,9 @@ bool environment_has_token(const char *value, const char *library);
 char *const *environment_without(char *const envp[], const char *library, char **edited, size_t capacity, char *text,
 				 size_t text_size);
 
+/* The other way: with token at the end of the last LD_PRELOAD, or with an LD_PRELOAD of its own where there is none.
+ * envp itself when one of library is there already, or when the result does not fit. */
+char *const *environment_with(char *const envp[], const char *library, const char *token, char **edited,
+			      size_t capacity, char *text, size_t text_size);
+
 #endif

@@ -1,12 +1,15 @@
 #include "preload/launch.h"
 
 #include "preload/environment.h"
+#include "preload/exact.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
+#include "preload/target.h"
 #include "preload/task.h"
 #include "preload/tasks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,7 +37,17 @@ static uint32_t keep(struct slot_bulk *bulk, size_t *used, const char *text)
 	return (uint32_t)at;
 }
 
-static void prepare(struct launch *launch, struct board *board, pid_t pid, char *const argv[], char *const envp[])
+/* HEAPLOG_EXACT: the program keeps the library where it can load it. */
+static bool stays(struct launch *launch, pid_t pid, int directory, const char *file, bool search)
+{
+	launch->announced = heaplog_runtime.exact && launch->slot->kind == SLOT_TASK &&
+			    target_fits(directory, file, search) &&
+			    exact_announce(pid > 0 ? pid : 0, launch->slot->key);
+	return launch->announced;
+}
+
+static void prepare(struct launch *launch, struct board *board, pid_t pid, int directory, const char *file, bool search,
+		    char *const argv[], char *const envp[])
 {
 	struct task_name name;
 	struct slot_bulk *bulk;
@@ -59,6 +72,8 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, char 
 		slot->hash = keep(bulk, &used, name.hash);
 		clock_gettime(CLOCK_REALTIME, &slot->start);
 		slot->start_ns = sampler_now();
+		slot->key = exact_key(&name, pid, slot->start_ns,
+				      heaplog_runtime.rule.preset == TASK_ALL || what == TASK_BATCH);
 		/* A name that does not fit cannot be told from another: such a task gets no figure. */
 		if (what != TASK_BATCH && !slot->name &&
 		    (!slot->project || !slot->target || (name.configuration && !slot->configuration)))
@@ -66,16 +81,21 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, char 
 	}
 	launch->board = board;
 	launch->slot = slot;
+	if (stays(launch, pid, directory, file, search))
+		return;
 	launch->envp = environment_without(envp, heaplog_runtime.library, bulk->entries, BOARD_ENTRIES, bulk->preload,
 					   sizeof bulk->preload);
 }
 
-void launch_exec(struct launch *launch, char *const argv[], char *const envp[])
+void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
+		 char *const argv[], char *const envp[])
 {
 	struct board *board = heaplog_board;
 	const int saved = errno;
 
 	*launch = (struct launch){.envp = envp};
+	if (heaplog_runtime.member)
+		exact_launch(launch, edit, directory, file, search, false);
 	if (!heaplog_runtime.on)
 		return;
 	if (board && board->owner == getpid()) {
@@ -84,7 +104,7 @@ void launch_exec(struct launch *launch, char *const argv[], char *const envp[])
 		board_file_remove();
 	} else if (board && board->owner == getppid()) {
 		board_outdate(board, getpid(), UINT64_MAX);
-		prepare(launch, board, getpid(), argv, envp);
+		prepare(launch, board, getpid(), directory, file, search, argv, envp);
 		if (launch->slot) {
 			launch->slot->carry_over = own_maxrss();
 			board_publish(board, launch->slot);
@@ -109,16 +129,19 @@ void launch_failed(struct launch *launch)
 	errno = saved;
 }
 
-void launch_spawn(struct launch *launch, char *const argv[], char *const envp[])
+void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *file, bool search, char *const argv[],
+		  char *const envp[])
 {
 	const int saved = errno;
 
 	*launch = (struct launch){.envp = envp};
+	if (heaplog_runtime.member)
+		exact_launch(launch, edit, AT_FDCWD, file, search, true);
 	if (heaplog_runtime.on) {
 		board_prepare();
 		/* -1: no process has this id, so that no other slot can be meant. */
 		if (runtime_is_owner())
-			prepare(launch, heaplog_board, -1, argv, envp);
+			prepare(launch, heaplog_board, -1, AT_FDCWD, file, search, argv, envp);
 	}
 	errno = saved;
 }
@@ -129,6 +152,8 @@ void launch_spawned(struct launch *launch, pid_t pid)
 
 	if (pid > 0 && runtime_is_owner())
 		board_outdate(heaplog_board, pid, sampler_now());
+	if (launch->announced)
+		exact_announced(pid, launch->slot->key);
 	if (launch->slot && pid > 0 && launch->slot->kind == SLOT_TASK) {
 		launch->slot->pid = pid;
 		launch->slot->carry_over = own_maxrss();

@@ -4,19 +4,24 @@
 
 #include "preload/board.h"
 
+struct exact_edit;
+
 struct launch {
 	struct board *board;
 	struct slot *slot; /* NULL: nothing was noted */
+	bool announced;    /* HEAPLOG_EXACT */
 	char *const *envp; /* what the real function is to be given */
 };
 
-/* In a child, before its exec. Recognises the task, notes it on the board and takes our token out of LD_PRELOAD for
- * tasks and for Nx's daemon; everything else is given on untouched. Only the slot, the stack and raw system calls: safe
- * between fork, also vfork, and exec. Keeps errno. */
-void launch_exec(struct launch *launch, char *const argv[], char *const envp[]);
+/* In a child, before its exec of file (in directory, or by PATH). edit: see exact_launch. Recognises the task, notes it
+ * on the board and takes our token out of LD_PRELOAD for tasks and for Nx's daemon; everything else is given on
+ * untouched. Only the slot, the stack and raw system calls: safe between fork, also vfork, and exec. Keeps errno. */
+void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
+		 char *const argv[], char *const envp[]);
 
 /* In a parent, before posix_spawn. */
-void launch_spawn(struct launch *launch, char *const argv[], char *const envp[]);
+void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *file, bool search, char *const argv[],
+		  char *const envp[]);
 
 /* posix_spawn returned: pid > 0, or 0 where it failed. */
 void launch_spawned(struct launch *launch, pid_t pid);

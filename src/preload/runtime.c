@@ -1,6 +1,7 @@
 #include "preload/runtime.h"
 
 #include "preload/closing.h"
+#include "preload/exact.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/tasks.h"
@@ -147,9 +148,21 @@ __attribute__((constructor)) static void start(void)
 
 	real_resolve();
 	note_own_name();
+	if (!settings_on()) {
+		/* A program of a task cleared its environment, and ours put the token back. */
+		if (exact_is_marked() && !real_is_another_heaplog())
+			heaplog_runtime.member = exact_join();
+		goto done;
+	}
+	settings_read_exact();
+	if (heaplog_runtime.exact && !real_is_another_heaplog()) {
+		heaplog_runtime.member = exact_join();
+		if (heaplog_runtime.member)
+			goto done;
+	}
 	/* Inside a task: only the outermost runner annotates, since Nx caches a task's output and would replay our
 	 * figure. */
-	if (!settings_on() || real_is_another_heaplog() || getenv("NX_TASK_TARGET_PROJECT"))
+	if (real_is_another_heaplog() || getenv("NX_TASK_TARGET_PROJECT"))
 		goto done;
 	process = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (process == MAP_FAILED)
@@ -182,5 +195,7 @@ __attribute__((destructor)) static void stop(void)
 	runtime_finish();
 	if (heaplog_runtime.on)
 		board_file_remove();
+	if (heaplog_runtime.member)
+		exact_leave();
 	errno = saved;
 }

@@ -20,6 +20,8 @@ struct runtime {
 	pid_t started;        /* the process in which the constructor ran */
 	bool output_known[2]; /* stdout and stderr were open at the start */
 	bool pss;             /* HEAPLOG_METRIC=pss */
+	bool exact;           /* HEAPLOG_EXACT=1 */
+	bool member;          /* off, but a process of a task that says what it holds (exact.h) */
 	uint32_t interval_ms;
 	struct task_rule rule; /* HEAPLOG_TASK */
 	uint64_t warn_bytes;   /* HEAPLOG_WARN; 0: none */

@@ -4,6 +4,7 @@
 #include "measure/procfs.h"
 #include "measure/schedule.h"
 #include "preload/closing.h"
+#include "preload/exact.h"
 #include "preload/runtime.h"
 #include "preload/tasks.h"
 
@@ -30,7 +31,8 @@ enum {
 	ADOPTION_MS = 50,        /* after that a task without a thread is taken by another's */
 	EXEC_MS = 50,            /* a child that takes longer to exec is looked at in the usual rhythm */
 	SETTLE_MS = 20,
-	LOST_MS = 1000, /* a wait wrapper that has just reaped needs a moment to tell us its status */
+	NEWS_SHARE = 10, /* looks upon news may take a tenth of a core */
+	LOST_MS = 1000,  /* a wait wrapper that has just reaped needs a moment to tell us its status */
 };
 
 #define MS 1000000U
@@ -42,6 +44,7 @@ struct unit {
 	struct heaplog_schedule schedule;
 	uint64_t due;      /* next look */
 	uint64_t glance;   /* next glance, where that is sooner */
+	uint64_t soonest;  /* no look before, whatever the news */
 	uint64_t finished; /* when its last child was reaped; 0: running */
 	uint64_t empty;    /* since when no process of it is left; 0: some are */
 };
@@ -99,7 +102,7 @@ static void take(struct unit *units, size_t *count, struct task *task)
 		atomic_store(&task->sampled, 0);
 		return;
 	}
-	board_file_open();
+	board_file_open(getpid());
 	heaplog_schedule_init(&unit->schedule, heaplog_runtime.interval_ms);
 	(*count)++;
 }
@@ -148,6 +151,36 @@ static void collect_lost(const struct task *task)
 	}
 }
 
+/* The exact mode: what the task's processes say. Returns whether there was anything. */
+static bool hear(struct unit *unit, uint64_t now)
+{
+	enum { AT_ONCE = 64 };
+	struct task *task = unit->task;
+	struct exact_news news[AT_ONCE];
+	uint32_t at = 0, count;
+	bool heard = false;
+
+	while ((count = exact_listen(task->key, &at, news, AT_ONCE)) > 0) {
+		const uint64_t peak = task->peak.summary.peak_bytes;
+
+		for (uint32_t i = 0; i < count; i++) {
+			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, now);
+			heard = heard || news[i].left || news[i].high_water;
+			if (news[i].left || heaplog_tree_has(unit->tree, news[i].pid))
+				continue;
+			heard = true;
+			heaplog_tree_add(unit->tree, news[i].pid, news[i].parent);
+			if (!heaplog_tree_has(unit->tree, news[i].pid))
+				exact_forget(task->key, news[i].pid); /* killed: it could not say so */
+		}
+		/* Before it goes from the board, since the task may end now. */
+		if (task->peak.summary.peak_bytes > peak)
+			tasks_publish(task);
+		exact_heard(news, count);
+	}
+	return heard;
+}
+
 static uint64_t cpu_now(void)
 {
 	struct timespec now;
@@ -176,6 +209,8 @@ static bool look(struct unit *unit, uint64_t now)
 		unit->due = unit->glance = unit->finished + (uint64_t)LINGER_MS * MS;
 		return true;
 	}
+	if (heaplog_runtime.exact && hear(unit, now))
+		unit->due = unit->soonest < unit->due ? unit->soonest : unit->due;
 	if (now < unit->due) {
 		if (now >= unit->glance) {
 			unit->glance = now + heaplog_schedule_glance(&unit->schedule);
@@ -207,6 +242,7 @@ static bool look(struct unit *unit, uint64_t now)
 		unit->due = unit->glance = now + MS / 4;
 		return true;
 	}
+	unit->soonest = now + cost * NEWS_SHARE;
 	unit->due = now + heaplog_schedule_next(&unit->schedule, cost, moved);
 	unit->glance = now + heaplog_schedule_glance(&unit->schedule);
 	return true;
@@ -249,7 +285,7 @@ static void *sampler_main(void *argument)
 	if (private_descriptors() && procfs_is_ours("/proc")) {
 		prctl(PR_SET_NAME, "heaplog");
 		for (bool go = wait_for_claim(units, &count, pid); go && count;) {
-			const uint32_t seen = atomic_load(&board->sequence);
+			const uint32_t seen = board_news(board);
 			uint64_t due = UINT64_MAX;
 			uint64_t now;
 
@@ -268,7 +304,7 @@ static void *sampler_main(void *argument)
 			}
 			now = sampler_now();
 			if (count && due > now)
-				board_wait(board, seen, due - now);
+				board_wait_for_news(board, seen, due - now);
 		}
 	}
 	atomic_fetch_sub(&heaplog_process->threads, 1);

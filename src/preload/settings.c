@@ -116,6 +116,18 @@ static bool base_directory(char directory[RUNTIME_PATH_MAX])
 	return getcwd(directory, RUNTIME_PATH_MAX - 1) != NULL; /* and a slash */
 }
 
+void settings_read_exact(void)
+{
+	const char *directory = secure_getenv("XDG_RUNTIME_DIR");
+
+	heaplog_runtime.exact = read_switch("HEAPLOG_EXACT") == 1;
+	if (directory && *directory == '/' &&
+	    strlen(directory) + sizeof HEAPLOG_BOARD_SUBDIRECTORY + 1 <= RUNTIME_DIRECTORY_MAX) {
+		strcpy(heaplog_runtime.directory, directory);
+		strcat(heaplog_runtime.directory, "/" HEAPLOG_BOARD_SUBDIRECTORY);
+	}
+}
+
 void settings_read(void)
 {
 	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
@@ -123,7 +135,6 @@ void settings_read(void)
 	const char *warn = secure_getenv("HEAPLOG_WARN");
 	const char *metric = secure_getenv("HEAPLOG_METRIC");
 	const char *task = secure_getenv("HEAPLOG_TASK");
-	const char *directory = secure_getenv("XDG_RUNTIME_DIR");
 	const char *no_color = secure_getenv("NO_COLOR");
 
 	heaplog_runtime.no_colour = no_color && *no_color;
@@ -140,11 +151,6 @@ void settings_read(void)
 	if (interval && *interval &&
 	    !read_number(interval, INTERVAL_MIN_MS, INTERVAL_MAX_MS, &heaplog_runtime.interval_ms))
 		malformed("HEAPLOG_INTERVAL_MS", interval, "a number of milliseconds from 10 to 60000", "500");
-	if (directory && *directory == '/' &&
-	    strlen(directory) + sizeof HEAPLOG_BOARD_SUBDIRECTORY + 1 <= RUNTIME_DIRECTORY_MAX) {
-		strcpy(heaplog_runtime.directory, directory);
-		strcat(heaplog_runtime.directory, "/" HEAPLOG_BOARD_SUBDIRECTORY);
-	}
 	if (!results || !*results)
 		return;
 	/* Made absolute now: the runner may change its directory before the first record. */

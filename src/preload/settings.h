@@ -11,6 +11,9 @@ bool settings_on(void);
 /* All others, into heaplog_runtime. */
 void settings_read(void);
 
+/* HEAPLOG_EXACT, and where the board's file is: what a process of a task has to know as well. */
+void settings_read_exact(void);
+
 /* Was the parent process started with this library preloaded? */
 bool settings_parent_has_us(void);
 

@@ -1,6 +1,7 @@
 #include "preload/tasks.h"
 
 #include "preload/closing.h"
+#include "preload/exact.h"
 #include "preload/result.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
@@ -142,6 +143,8 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 	}
 	task->pid = slot->pid;
 	task->start_ns = slot->start_ns;
+	task->key = slot->key;
+	task->place = NULL;
 	task->start = slot->start;
 	task->fd = -1;
 	task->batch = slot->batch;
@@ -267,8 +270,12 @@ static const struct heaplog_summary *close_figures(struct task *task)
 	atomic_store(&task->closed, 1);
 	summary = &task->summary[atomic_load(&task->active)];
 	summary->interval_ms = summary->interval_ms ? summary->interval_ms : heaplog_runtime.interval_ms;
-	if (!heaplog_runtime.pss)
+	if (!heaplog_runtime.pss) {
 		heaplog_peak_reaped(summary, task->maxrss, 0, task->maxrss_at_ms);
+		if (heaplog_runtime.exact) /* what its processes said last, to which no look was left */
+			heaplog_peak_reaped(summary, exact_largest(task->key), 0,
+					    (sampler_now() - task->start_ns) / 1000000);
+	}
 	task->peak_bytes = summary->peak_bytes;
 	task->end_ns = sampler_now();
 	task->cause = cause_of(task->exit, task->exit_value, task->sent,

@@ -1,18 +1,25 @@
 /* The exec family. These run between fork (or vfork) and exec: the stack, the slot and raw system calls, nothing else.
  * None of libc's goes through another of them by a symbol that we could see, so that each is interposed itself; each
  * reads environ at the time of the call, because libuv and Rust exchange it in the child. */
+#include "preload/exact.h"
 #include "preload/launch.h"
 #include "preload/real.h"
+#include "preload/runtime.h"
 
+#include <alloca.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
+
+/* Room for an edited environment, in the caller's frame: only processes of a task in the exact mode need it. */
+#define ROOM() (heaplog_runtime.member ? alloca(sizeof(struct exact_edit)) : NULL)
 
 static int with_environment(const char *path, char *const argv[], char *const envp[])
 {
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, argv, envp);
+	launch_exec(&launch, ROOM(), AT_FDCWD, path, false, argv, envp);
 	result = real()->execve(path, argv, launch.envp);
 	launch_failed(&launch);
 	return result;
@@ -31,7 +38,7 @@ static int with_environ(const char *path, char *const argv[])
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, argv, environ);
+	launch_exec(&launch, ROOM(), AT_FDCWD, path, false, argv, environ);
 	result = launch.envp == environ ? real()->execv(path, argv) : real()->execve(path, argv, launch.envp);
 	launch_failed(&launch);
 	return result;
@@ -42,7 +49,7 @@ static int with_environ_on_path(const char *file, char *const argv[])
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, argv, environ);
+	launch_exec(&launch, ROOM(), AT_FDCWD, file, true, argv, environ);
 	result = launch.envp == environ ? real()->execvp(file, argv) : real()->execvpe(file, argv, launch.envp);
 	launch_failed(&launch);
 	return result;
@@ -66,7 +73,7 @@ HEAPLOG_EXPORT int execvpe(const char *file, char *const argv[], char *const env
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, argv, envp);
+	launch_exec(&launch, ROOM(), AT_FDCWD, file, true, argv, envp);
 	result = real()->execvpe(file, argv, launch.envp);
 	launch_failed(&launch);
 	return result;
@@ -78,7 +85,7 @@ HEAPLOG_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, argv, envp);
+	launch_exec(&launch, ROOM(), fd, "", false, argv, envp);
 	result = real()->fexecve(fd, argv, launch.envp);
 	launch_failed(&launch);
 	return result;
@@ -94,7 +101,7 @@ HEAPLOG_EXPORT int execveat(int dirfd, const char *path, char *const argv[], cha
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, argv, envp);
+	launch_exec(&launch, ROOM(), dirfd, path, false, argv, envp);
 	result = real()->execveat(dirfd, path, argv, launch.envp, flags);
 	launch_failed(&launch);
 	return result;

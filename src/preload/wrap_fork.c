@@ -1,5 +1,6 @@
 /* fork, _Fork and vfork. No atfork handlers: a child is told from its parent by a page that fork wipes (runtime.h). */
 #include "preload/board.h"
+#include "preload/exact.h"
 #include "preload/real.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
@@ -13,8 +14,12 @@ HEAPLOG_EXPORT pid_t fork(void)
 	uint64_t before;
 	pid_t pid;
 
-	if (!heaplog_runtime.on)
-		return real()->fork();
+	if (!heaplog_runtime.on) {
+		pid = real()->fork();
+		if (pid == 0 && heaplog_runtime.member)
+			exact_forked();
+		return pid;
+	}
 	board_prepare();
 	before = sampler_now();
 	pid = real()->fork();

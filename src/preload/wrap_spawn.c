@@ -1,20 +1,25 @@
 /* posix_spawn[p] in both symbol versions, system and popen. The real function does the work. */
+#include "preload/exact.h"
 #include "preload/launch.h"
 #include "preload/real.h"
+#include "preload/runtime.h"
 
+#include <alloca.h>
 #include <stdlib.h>
 
 typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
 			      char *const[], char *const[]);
 
-static int spawn(spawn_function function, pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-		 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+static int spawn(spawn_function function, bool search, pid_t *pid, const char *path,
+		 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[],
+		 char *const envp[])
 {
 	struct launch launch;
 	pid_t child = 0;
 	int error;
 
-	launch_spawn(&launch, argv, envp);
+	launch_spawn(&launch, heaplog_runtime.member ? alloca(sizeof(struct exact_edit)) : NULL, path, search, argv,
+		     envp);
 	error = function(&child, path, actions, attributes, argv, launch.envp);
 	launch_spawned(&launch, error ? 0 : child);
 	if (!error && pid)
@@ -40,12 +45,12 @@ __asm__(".symver heaplog_posix_spawnp_2_2_5,posix_spawnp@GLIBC_2.2.5,remove");
 
 int heaplog_posix_spawn_2_2_5(SPAWN_PARAMETERS)
 {
-	return spawn(real()->posix_spawn_2_2_5, SPAWN_ARGUMENTS);
+	return spawn(real()->posix_spawn_2_2_5, false, SPAWN_ARGUMENTS);
 }
 
 int heaplog_posix_spawnp_2_2_5(SPAWN_PARAMETERS)
 {
-	return spawn(real()->posix_spawnp_2_2_5, SPAWN_ARGUMENTS);
+	return spawn(real()->posix_spawnp_2_2_5, true, SPAWN_ARGUMENTS);
 }
 #define posix_spawn heaplog_posix_spawn
 #define posix_spawnp heaplog_posix_spawnp
@@ -54,13 +59,13 @@ int heaplog_posix_spawnp_2_2_5(SPAWN_PARAMETERS)
 HEAPLOG_EXPORT int posix_spawn(SPAWN_PARAMETERS)
 {
 #undef posix_spawn
-	return spawn(real()->posix_spawn, SPAWN_ARGUMENTS);
+	return spawn(real()->posix_spawn, false, SPAWN_ARGUMENTS);
 }
 
 HEAPLOG_EXPORT int posix_spawnp(SPAWN_PARAMETERS)
 {
 #undef posix_spawnp
-	return spawn(real()->posix_spawnp, SPAWN_ARGUMENTS);
+	return spawn(real()->posix_spawnp, true, SPAWN_ARGUMENTS);
 }
 
 /* int system(const char *command); libc starts the shell by an internal clone that no symbol of ours sees. With Nx its

@@ -68,11 +68,21 @@ struct heaplog_board_task {
 
 /* HEAPLOG_EXACT=1: a process of a task has registered itself. The library's business; readers skip it. */
 struct heaplog_board_process {
-	_Atomic uint32_t state; /* 0 free, 1 being filled, 2 lives, 3 has left */
+	_Atomic uint32_t state; /* enum heaplog_board_process_state */
 	_Atomic int32_t pid;
-	uint64_t task;       /* a hash of what the task is recognised by */
-	uint64_t high_water; /* VmHWM as it left, bytes; 0: unknown */
-	uint64_t past;       /* the largest high-water mark of programs that it ran before, by exec */
+	int32_t parent;
+	uint32_t reserved;
+	uint64_t task;         /* what all processes of its task have in common */
+	uint64_t high_water;   /* bytes, as it left; 0: unknown */
+	_Atomic uint64_t past; /* the same of the program that it was before an exec; taken by who reads it */
+};
+
+enum heaplog_board_process_state {
+	HEAPLOG_PROCESS_FREE,
+	HEAPLOG_PROCESS_FILLING,
+	HEAPLOG_PROCESS_ANNOUNCED, /* the first of a task, before its exec; pid 0: any child of the runner */
+	HEAPLOG_PROCESS_LIVES,
+	HEAPLOG_PROCESS_LEFT,
 };
 
 struct heaplog_board_head {

@@ -1,0 +1,207 @@
+/* HEAPLOG_EXACT=1: the library in the task's processes, and that they do not notice. */
+#include "torture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define S(text) ((char *)(uintptr_t)(text))
+
+static char *task(void)
+{
+	return S(torture_path("tests/helper_task"));
+}
+
+/* A runner whose one task is sh -c script. mode: how it starts the task. */
+static struct torture_result *run(const struct torture *torture, const char *mode, const char *exact,
+				  const char *script)
+{
+	char variable[700], results[700];
+	char *argv[] = {S(torture_path("tests/helper_runner")),
+			S(mode),
+			S("a"),
+			S("build"),
+			S("-"),
+			S("/bin/sh"),
+			S("-c"),
+			S(script),
+			NULL};
+	char *entries[] = {
+	    S("PATH=/usr/bin:/bin"), S("NX_LOG_HEAP_USAGE=true"), torture_preload(), variable, S(exact), results, NULL};
+
+	snprintf(variable, sizeof variable, "XDG_RUNTIME_DIR=%s", torture->directory);
+	snprintf(results, sizeof results, "HEAPLOG_RESULTS=%s/results", torture->directory);
+	return torture_run(argv, entries);
+}
+
+static double peak_of(const char *output)
+{
+	const char *at = strstr(output, "(peak: ");
+	char unit[3] = "";
+	double value = 0;
+
+	if (!at)
+		return 0;
+	assert_int_equal(sscanf(at + 7, "%lf%2[KMGTB]", &value, unit), 2);
+	return unit[0] == 'K' ? value / 1024 : unit[0] == 'G' ? value * 1024 : value;
+}
+
+/* Children so short that no look may hit them, one after the other, started in every way. */
+static void test_short_children(void **state)
+{
+	static const char *const modes[] = {"-t", "-tv", "-tp", "-v", "-p", "-w"};
+	char script[9000];
+
+	snprintf(script, sizeof script, "for i in 1 2 3; do %s hold 60 0; done; (%s hold 61 0)", task(), task());
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		struct torture_result *result = run(*state, modes[i], "HEAPLOG_EXACT=1", script);
+
+		assert_string_equal(result->errors, "");
+		assert_int_equal(result->status, 0);
+		assert_in_range((int)peak_of(result->output), 61, 68);
+	}
+}
+
+/* A double fork whose middle process is gone at once. */
+static void test_short_orphan(void **state)
+{
+	char script[9000];
+	struct torture_result *result;
+
+	snprintf(script, sizeof script, "(setsid %s hold 80 60 &) ; sleep 0.3", task());
+	result = run(*state, "-t", "HEAPLOG_EXACT=1", script);
+	assert_int_equal(result->status, 0);
+	assert_in_range((int)peak_of(result->output), 80, 88);
+}
+
+/* A program that clears its environment: its children are still known, and see nothing but the token, once. */
+static void test_cleared_environment(void **state)
+{
+	const char *library = torture_path("libheaplog.so");
+	char script[9000], expected[4400];
+	struct torture_result *result;
+	const char *slash = strrchr(library, '/');
+
+	snprintf(script, sizeof script,
+		 "env -i /bin/sh -c 'tr \"\\0\" \"\\n\" </proc/$$/environ; env -i %s hold 70 0; :'", task());
+	result = run(*state, "-t", "HEAPLOG_EXACT=1", script);
+	assert_int_equal(result->status, 0);
+	assert_string_equal(result->errors, "");
+	snprintf(expected, sizeof expected, "LD_PRELOAD=%.*s/%s\n", (int)(slash - library), library, slash);
+	assert_int_equal(strncmp(result->output, expected, strlen(expected)), 0);
+	assert_int_equal(result->output[strlen(expected)], '\n'); /* Nx's empty line: there was no other entry */
+	assert_in_range((int)peak_of(result->output), 70, 78);
+}
+
+/* The task's environment is the runner's, our token included; without the exact mode less our token. */
+static void test_environment(void **state)
+{
+	static char exact[1 << 18];
+	char *at;
+
+	memcpy(exact, run(*state, "-t", "HEAPLOG_EXACT=1", "tr '\\0' '\\n' </proc/$$/environ")->output, sizeof exact);
+	torture_strip(exact);
+	at = strstr(exact, "LD_PRELOAD=");
+	assert_non_null(at);
+	memmove(at, strchr(at, '\n') + 1, strlen(strchr(at, '\n') + 1) + 1);
+	at = strstr(exact, "HEAPLOG_EXACT=1");
+	at[14] = '0';
+	struct torture_result *result = run(*state, "-t", "HEAPLOG_EXACT=0", "tr '\\0' '\\n' </proc/$$/environ");
+	torture_strip(result->output);
+	assert_string_equal(result->output, exact);
+}
+
+/* Exit codes, signals, descriptors, output and errors of all kinds of programs are what they are without. */
+static void test_undisturbed(void **state)
+{
+	static const char *const scripts[] = {
+	    "exit 7",
+	    "kill -9 $$",
+	    "exec /bin/false",
+	    "exec /nonexistent/program",
+	    "ls /proc/self/fd; echo done",
+	    "python3 -c 'import os; os._exit(3)'",
+	    "python3 -c 'import os, sys; p = os.fork(); p or os._exit(4); print(os.WEXITSTATUS(os.waitpid(p, 0)[1]))'",
+	    "python3 -c 'import subprocess as s; print(s.run([\"sh\", \"-c\", \"exit 5\"]).returncode)'",
+	    "python3 -c 'import subprocess as s; print(s.run([\"true\"], env={}).returncode)'",
+	    "perl -e 'system(\"exit 3\"); print $? >> 8, `echo x`'",
+	    "(exit 3); echo $?; /bin/echo x | cat; find /etc/passwd -exec echo {} \\;",
+	    "env -i /usr/bin/env",
+	    "cd /; exec ./bin/echo relative",
+	};
+
+	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+		static struct torture_result base;
+		struct torture_result *result;
+
+		memcpy(&base, run(*state, "-t", "HEAPLOG_EXACT=0", scripts[i]), sizeof base);
+		result = run(*state, "-t", "HEAPLOG_EXACT=1", scripts[i]);
+		torture_strip(base.output);
+		torture_strip(result->output);
+		char *token = strstr(result->output, "LD_PRELOAD="); /* env prints it */
+		if (token)
+			memmove(token, strchr(token, '\n') + 1, strlen(strchr(token, '\n') + 1) + 1);
+		assert_int_equal(result->status, base.status);
+		assert_string_equal(result->output, base.output);
+		assert_string_equal(result->errors, base.errors);
+	}
+}
+
+/* A program that cannot load the library gets an environment without it: nothing is said on its stderr. */
+static void test_foreign_programs(void **state)
+{
+	static const char source[] = "#include <stdio.h>\n#include <stdlib.h>\n"
+				     "int main(void){puts(getenv(\"LD_PRELOAD\")?\"there\":\"gone\");return 0;}\n";
+	static const char *const builds[] = {"cc -static", "cc -fsanitize=address", "cc"};
+	static const char *const outputs[] = {"gone\n", "gone\n", "there\n"};
+	FILE *file = fopen("foreign.c", "w");
+
+	assert_non_null(file);
+	fputs(source, file);
+	fclose(file);
+	for (size_t i = 0; i < 3; i++) {
+		char command[200];
+		struct torture_result *result;
+
+		snprintf(command, sizeof command, "%s -o foreign foreign.c", builds[i]);
+		assert_int_equal(system(command), 0);
+		result = run(*state, "-t", "HEAPLOG_EXACT=1", "./foreign; exec ./foreign");
+		assert_int_equal(result->status, 0);
+		assert_string_equal(result->errors, "");
+		assert_int_equal(strncmp(result->output, outputs[i], strlen(outputs[i])), 0);
+		assert_int_equal(strncmp(result->output + strlen(outputs[i]), outputs[i], strlen(outputs[i])), 0);
+	}
+}
+
+/* The bounds meet: all that the processes held is known. */
+static void test_bounds(void **state)
+{
+	struct torture *torture = *state;
+	char script[9000], line[65536], path[600];
+	FILE *file;
+
+	snprintf(script, sizeof script, "%s hold 100 300 & %s hold 100 300 & wait", task(), task());
+	run(torture, "-t", "HEAPLOG_EXACT=1", script);
+	snprintf(path, sizeof path, "%s/results", torture->directory);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof line, file));
+	fclose(file);
+	assert_non_null(strstr(line, "\"processes_max\":3"));
+	const char *peak = strstr(line, "\"peak_bytes\":"), *upper = strstr(line, "\"peak_upper_bytes\":");
+	assert_in_range(atoll(peak + 13), 200 << 20, 210 << 20);
+	assert_in_range(atoll(upper + 19), atoll(peak + 13), atoll(peak + 13) / 50 * 51);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TORTURE(test_short_children), TORTURE(test_short_orphan), TORTURE(test_cleared_environment),
+	    TORTURE(test_environment),    TORTURE(test_undisturbed),  TORTURE(test_foreign_programs),
+	    TORTURE(test_bounds),
+	};
+
+	/* Under a sanitizer the library is linked with the runner, and LD_PRELOAD is not used. */
+	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
+}
