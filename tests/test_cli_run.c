@@ -440,7 +440,7 @@ static void test_inherited(void **state)
 	assert_string_equal(run_shell(false, script, NULL)->output, expected);
 	assert_string_equal(run_shell(true, script, NULL)->output, expected);
 	signal(SIGUSR1, SIG_DFL);
-	/* What would lose the status. */
+	/* What would lose the status, and which the command has all the same. */
 	char *ignoring[] = {W("/usr/bin/env"), W("--ignore-signal=CHLD"),
 			    heaplog(),         W("run"),
 			    W("--summary"),    W("always"),

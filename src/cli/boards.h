@@ -17,7 +17,7 @@ enum boards_owner {
 struct boards_task {
 	struct heaplog_board_figures figures;
 	char runner[32]; /* "nx" */
-	pid_t owner;	 /* the runner's pid, in its own namespace */
+	pid_t owner;     /* the runner's pid, in its own namespace */
 	enum boards_owner state;
 };
 

@@ -4,7 +4,7 @@ CLI_SRC   := $(wildcard src/cli/*.c)
 # What a task is, is the same from inside and from outside: pure files of the library's room.
 CLI_TASK  := src/preload/task.c src/preload/pattern.c src/preload/command.c src/preload/environment.c
 CLI_OBJ   := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC) $(CLI_TASK) $(MEASURE) $(RECORD))
-CLI_LIBS  := -lbsd -lm
+CLI_LIBS  := -lbsd -lm -lncursesw -ltinfo
 BINDIR    ?= $(PREFIX)/bin
 
 # Where `make install` puts the library: the last place where the command looks for it.

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"compare", cmd_compare, "what grew between two sets of records", "[OPTIONS] BASE HEAD"},
     {"history", cmd_history, "one task's peaks over time", "[OPTIONS] TASK FILE..."},
     {"plan", cmd_plan, "the highest --parallel that fits a memory", "--memory SIZE FILE..."},
+    {"top", cmd_top, "the running tasks of all your runners, live", "[OPTIONS]"},
     {0}, /* the end */
 };
 

@@ -203,12 +203,12 @@ static int run_outside(const struct run_options *options, const struct runner *r
 		return become(options->command);
 	outcome = supervise(options->command, environ, &companion);
 	outside_destroy(outside, &tasks, &error);
+	if (options->warn) /* for the table; the command's environment is not touched */
+		put("HEAPLOG_WARN", options->warn);
 	if (error)
 		complain("%s: %s; records of this run are not kept there", settings.results, strerror(error));
-	if (!outcome.error && options->summary != SUMMARY_NEVER && tasks)
+	if (!outcome.error && (options->summary == SUMMARY_ALWAYS || (options->summary == SUMMARY_AUTO && tasks)))
 		summary_print(settings.records);
-	if (!outcome.error && options->summary == SUMMARY_ALWAYS && !tasks)
-		complain("no task ran (cached tasks start no process)");
 	finish(options, outcome);
 }
 

@@ -20,6 +20,7 @@ struct supervisor {
 	int signals;
 	struct witness witness;
 	sigset_t before;
+	struct sigaction child_action;
 	bool ended;
 	int status;
 };
@@ -78,6 +79,8 @@ static void reap(struct supervisor *supervisor)
 		supervisor->status = status;
 		return;
 	}
+	if (pid < 0 && errno == ECHILD) /* somebody else has waited for it: no status, but an end */
+		supervisor->ended = true;
 }
 
 static void read_signals(struct supervisor *supervisor)
@@ -89,7 +92,8 @@ static void read_signals(struct supervisor *supervisor)
 }
 
 /* In the child. */
-_Noreturn static void become(char *const argv[], char *const envp[], const sigset_t *mask, pid_t parent, int report)
+_Noreturn static void become(char *const argv[], char *const envp[], const struct supervisor *supervisor, pid_t parent,
+			     int report)
 {
 	int error;
 
@@ -97,7 +101,8 @@ _Noreturn static void become(char *const argv[], char *const envp[], const sigse
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	sigaction(SIGCHLD, &supervisor->child_action, NULL);
+	sigprocmask(SIG_SETMASK, &supervisor->before, NULL);
 	execvpe(argv[0], argv, envp);
 	error = errno;
 	while (write(report, &error, sizeof error) < 0 && errno == EINTR)
@@ -120,6 +125,7 @@ static void let_go(void)
 
 struct outcome supervise(char *const argv[], char *const envp[], const struct companion *companion)
 {
+	const struct sigaction usual = {.sa_handler = SIG_DFL};
 	struct supervisor supervisor = {.child = -1};
 	struct outcome outcome = {.error = 0};
 	const pid_t self = getpid();
@@ -131,10 +137,12 @@ struct outcome supervise(char *const argv[], char *const envp[], const struct co
 	watched_signals(&set);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &supervisor.before); /* from here on none is lost, and none hits the wrong one */
+	/* Inherited as ignored, the status would be lost; the command gets it back. */
+	sigaction(SIGCHLD, &usual, &supervisor.child_action);
 	witness_start(&supervisor.witness);
 	supervisor.child = fork();
 	if (supervisor.child == 0)
-		become(argv, envp, &supervisor.before, self, report[1]);
+		become(argv, envp, &supervisor, self, report[1]);
 	outcome.error = supervisor.child < 0 ? errno : 0;
 	close(report[1]);
 	if (!outcome.error && read(report[0], &outcome.error, sizeof outcome.error) != sizeof outcome.error)
@@ -148,7 +156,6 @@ struct outcome supervise(char *const argv[], char *const envp[], const struct co
 		return outcome;
 	}
 	let_go();
-	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, the status would be lost */
 	supervisor.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	if (companion->started)

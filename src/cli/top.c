@@ -92,7 +92,7 @@ static const char *now_text(const struct boards_task *task, char text[static FOR
 		return "lost"; /* with its runner */
 	if (figures->state == HEAPLOG_BOARD_RUNNING) {
 		heaplog_size_format(figures->current_bytes, text);
-		return figures->samples ? text : "-";
+		return figures->current_bytes ? text : "-"; /* not yet measured, or about to be reaped */
 	}
 	if (figures->oom)
 		return "OOM";
@@ -220,7 +220,7 @@ static void row_task(FILE *out, const void *what, size_t width)
 static void row_help(FILE *out, const void *what, size_t width)
 {
 	(void)width;
-	fprintf(out, "q quit   sort: p peak  n now  a age  t task   up/down scroll   [%s]",
+	fprintf(out, "by %s   q quit   sort: p peak  n now  a age  t task   arrows scroll",
 		orders[((const struct view *)what)->order]);
 }
 
@@ -326,14 +326,15 @@ static int live(struct view *view, int period_ms)
 	return CLI_OK;
 }
 
-static const char help[] = "usage: heaplog top [OPTIONS]\n"
-			   "The tasks of every runner of this user, live: peak and current memory, age, processes.\n\n"
-			   "  --once            print one table and end (also where stdout is no terminal)\n"
-			   "  --interval TIME   look again every TIME, 100ms to 60s; 500ms when not given\n"
-			   "  --sort BY         peak, now, age or name\n\n"
-			   "Keys: q quit; p, n, a, t sort by peak, now, age, task; arrows and Page Up/Down scroll.\n"
-			   "Tasks that have ended stay, dimmed, until their runner ends. \"lost\": the runner was killed.\n"
-			   "exit status: 0; 2 wrong usage, or a terminal that cannot be drawn upon\n";
+static const char help[] =
+    "usage: heaplog top [OPTIONS]\n"
+    "The tasks of every runner of this user, live: peak and current memory, age, processes.\n\n"
+    "  --once            print one table and end (also where stdout is no terminal)\n"
+    "  --interval TIME   look again every TIME, 100ms to 60s; 500ms when not given\n"
+    "  --sort BY         peak, now, age or name\n\n"
+    "Keys: q quit; p, n, a, t sort by peak, now, age, task; arrows and Page Up/Down scroll.\n"
+    "Tasks that have ended stay, dimmed, until their runner ends. \"lost\": the runner was killed.\n"
+    "exit status: 0; 2 wrong usage, or a terminal that cannot be drawn upon\n";
 
 /* "500", "500ms", "2s"; 0: none. */
 static int parse_period(const char *text)
@@ -351,9 +352,9 @@ static int parse_period(const char *text)
 int cmd_top(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"once", no_argument, NULL, '1'},	     {"interval", required_argument, NULL, 'i'},
+	    {"once", no_argument, NULL, '1'},       {"interval", required_argument, NULL, 'i'},
 	    {"sort", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'V'},     {NULL, 0, NULL, 0},
+	    {"version", no_argument, NULL, 'V'},    {NULL, 0, NULL, 0},
 	};
 	static const char name[] = "heaplog top";
 	struct view view = {.order = BY_PEAK};
