@@ -19,6 +19,7 @@ need libbsd-dev /usr/include/bsd/stdlib.h
 need libncurses-dev /usr/include/curses.h
 if [ "${1:-}" != quickstart ]; then
 	need libcmocka-dev /usr/include/cmocka.h
+	need libjansson-dev /usr/include/jansson.h
 	need valgrind valgrind
 	need libc6-dbg /usr/share/doc/libc6-dbg
 	need util-linux setarch

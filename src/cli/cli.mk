@@ -27,7 +27,7 @@ $(BUILD)/src/cli/report_html.c.o: COMMON += -I$(BUILD)/src
 
 # Tests of the command run it, or call its parts.
 $(BUILD)/tests/test_cli_%: $(HEAPLOG)
-$(BUILD)/tests/test_cli_%: TEST_LIBS = $(patsubst %,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(CLI_SRC))) $(CLI_LIBS)
+$(BUILD)/tests/test_cli_%: TEST_LIBS = $(patsubst %,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(CLI_SRC))) $(CLI_LIBS) $(if $(filter %test_cli_json %test_cli_report,$@),-ljansson)
 
 .PHONY: install-cli uninstall-cli
 install: install-cli

@@ -216,9 +216,10 @@ static void print_text(const struct pair *pairs, size_t count, const struct opti
 		}
 		for (size_t used = utf8_print(stdout, name_of(pair), width, unicode); used < width; used++)
 			putchar(' ');
-		printf("  %*s  %*s  %s%9s%s  %s%s%s\n", (int)before, side(pair->before, a), (int)after,
-		       side(pair->after, b), shade, change(pair, c), *shade ? "\033[0m" : "", significance(pair, d),
-		       *d && pair->failed ? "  " : "", pair->failed ? "over the limit" : "");
+		significance(pair, d);
+		printf("  %*s  %*s  %s%9s%s", (int)before, side(pair->before, a), (int)after, side(pair->after, b),
+		       shade, change(pair, c), *shade ? "\033[0m" : "");
+		printf("%s%s%s\n", *d ? "  " : "", d, pair->failed ? "  over the limit" : "");
 	}
 	if (hidden)
 		printf("%zu tasks changed by less than 1 %%\n", hidden);
@@ -268,9 +269,9 @@ static void print_json(const struct pair *pairs, size_t count)
 		const struct pair *pair = &pairs[i];
 
 		fputs(i ? ",\n{\"task\":" : "\n{\"task\":", stdout);
-		json_write(stdout, name_of(pair));
+		json_print(stdout, name_of(pair));
 		fputs(",\"metric\":", stdout);
-		json_write(stdout, (pair->after ? pair->after : pair->before)->metric);
+		json_print(stdout, (pair->after ? pair->after : pair->before)->metric);
 		json_side("before", pair->before);
 		json_side("after", pair->after);
 		if (pair->p >= 0)

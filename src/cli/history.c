@@ -188,21 +188,21 @@ static void print_json(const struct history *history, const struct entry *entrie
 	char a[FORMAT_TEXT], b[FORMAT_TEXT], c[FORMAT_TEXT];
 
 	fputs("{\"task\":", stdout);
-	json_write(stdout, history->task);
+	json_print(stdout, history->task);
 	fputs(",\"runs\":[", stdout);
 	for (size_t i = 0; i < count; i++) {
 		const struct table_record *record = &entries[i].record;
 
 		fputs(i ? ",\n{\"run\":" : "\n{\"run\":", stdout);
-		json_write(stdout, intern_text(&history->runs, record->run));
+		json_print(stdout, intern_text(&history->runs, record->run));
 		fputs(",\"start\":", stdout);
-		json_write(stdout, record->start_ms == INT64_MIN ? NULL : format_time(record->start_ms, false, a));
+		json_print(stdout, record->start_ms == INT64_MIN ? NULL : format_time(record->start_ms, false, a));
 		fputs(",\"metric\":", stdout);
-		json_write(stdout, intern_text(&history->metrics, entries[i].metric));
+		json_print(stdout, intern_text(&history->metrics, entries[i].metric));
 		printf(",\"peak_bytes\":%llu,\"peak_upper_bytes\":%s,\"duration_ms\":%s,\"exit\":",
 		       (unsigned long long)record->peak, known(record->peak_upper, "null", b),
 		       known(record->duration_ms, "null", c));
-		json_write(stdout, format_exit(record, a));
+		json_print(stdout, format_exit(record, a));
 		putchar('}');
 	}
 	puts("\n]}");

@@ -134,8 +134,24 @@ static void take_lines(struct source *source)
 	memmove(source->buffer, at, source->length);
 }
 
+/* At the end of a file with an unfinished line: whether to look again. One write of a writer that is at work shows page by
+ * page (the kernel moves the file's size along as it copies), so the rest of a line may be a moment away. */
+static bool look_again(const struct source *source, int fd, int *looks)
+{
+	static const struct timespec moment = {.tv_nsec = 1000000};
+	struct stat status;
+
+	if (source->length == 0 || *looks == 20 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+		return false;
+	(*looks)++;
+	nanosleep(&moment, NULL);
+	return true;
+}
+
 static bool read_fd(struct source *source, int fd)
 {
+	int looks = 0;
+
 	for (;;) {
 		const ssize_t got = read(fd, source->buffer + source->length, BUFFER - source->length);
 
@@ -143,8 +159,11 @@ static bool read_fd(struct source *source, int fd)
 			continue;
 		if (got < 0)
 			return false;
+		if (got == 0 && look_again(source, fd, &looks))
+			continue;
 		if (got == 0)
 			break;
+		looks = 0;
 		source->length += (size_t)got;
 		source->input->bytes += (size_t)got;
 		take_lines(source);

@@ -7,7 +7,7 @@
 
 enum { DEPTH_MAX = 64 };
 
-const char *json_space(const char *at)
+const char *json_scan_space(const char *at)
 {
 	while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')
 		at++;
@@ -84,7 +84,7 @@ static const char *plain(const char *at)
 	}
 }
 
-char *json_string(char *at, const char **value, size_t *length)
+char *json_scan_string(char *at, const char **value, size_t *length)
 {
 	char *to;
 	char *end;
@@ -154,7 +154,7 @@ static const char *skip_number(const char *at)
 	return at;
 }
 
-const char *json_uint64(const char *at, uint64_t *value)
+const char *json_scan_uint64(const char *at, uint64_t *value)
 {
 	const char *first = at;
 	uint64_t sum = 0;
@@ -177,26 +177,26 @@ static const char *skip(const char *at, unsigned depth);
 /* Behind the members of an object or the elements of an array; at is behind the opening bracket. */
 static const char *skip_list(const char *at, char close, unsigned depth)
 {
-	at = json_space(at);
+	at = json_scan_space(at);
 	if (*at == close)
 		return at + 1;
 	while (depth > 0) {
 		if (close == '}') {
 			if (*at != '"' || !(at = skip_string(at)))
 				return NULL;
-			at = json_space(at);
+			at = json_scan_space(at);
 			if (*at++ != ':')
 				return NULL;
 		}
 		at = skip(at, depth - 1);
 		if (!at)
 			return NULL;
-		at = json_space(at);
+		at = json_scan_space(at);
 		if (*at == close)
 			return at + 1;
 		if (*at++ != ',')
 			return NULL;
-		at = json_space(at);
+		at = json_scan_space(at);
 	}
 	return NULL;
 }
@@ -210,7 +210,7 @@ static const char *skip_word(const char *at, const char *word)
 
 static const char *skip(const char *at, unsigned depth)
 {
-	at = json_space(at);
+	at = json_scan_space(at);
 	switch (*at) {
 	case '"':
 		return skip_string(at);
@@ -229,12 +229,12 @@ static const char *skip(const char *at, unsigned depth)
 	}
 }
 
-const char *json_skip(const char *at)
+const char *json_scan_value(const char *at)
 {
 	return skip(at, DEPTH_MAX);
 }
 
-void json_write(FILE *out, const char *text)
+void json_print(FILE *out, const char *text)
 {
 	if (!text) {
 		fputs("null", out);

@@ -69,23 +69,23 @@ static char *parse_exit(char *at, struct line *line)
 	do {
 		char *value;
 
-		at += json_space(at + 1) - at;
-		value = json_string(at, &key, &length);
+		at += json_scan_space(at + 1) - at;
+		value = json_scan_string(at, &key, &length);
 		if (!value)
 			return NULL;
-		value += json_space(value) - value;
+		value += json_scan_space(value) - value;
 		if (*value != ':')
 			return NULL;
-		value += json_space(value + 1) - value;
+		value += json_scan_space(value + 1) - value;
 		if (strcmp(key, "code") == 0)
-			at = (char *)(uintptr_t)json_uint64(value, &line->exit_code);
+			at = (char *)(uintptr_t)json_scan_uint64(value, &line->exit_code);
 		else if (strcmp(key, "signal") == 0)
-			at = json_string(value, &line->signal, &length);
+			at = json_scan_string(value, &line->signal, &length);
 		else
-			at = (char *)(uintptr_t)json_skip(value);
+			at = (char *)(uintptr_t)json_scan_value(value);
 		if (!at)
 			return NULL;
-		at += json_space(at) - at;
+		at += json_scan_space(at) - at;
 	} while (*at == ',');
 	return *at == '}' ? at + 1 : NULL;
 }
@@ -100,22 +100,22 @@ static char *parse_value(char *at, const struct field *field, struct line *line)
 
 	switch (field->kind) {
 	case KIND_STRING:
-		return json_string(at, (const char **)(void *)member, &length);
+		return json_scan_string(at, (const char **)(void *)member, &length);
 	case KIND_NUMBER:
-		end = json_uint64(at, (uint64_t *)(void *)member);
+		end = json_scan_uint64(at, (uint64_t *)(void *)member);
 		break;
 	case KIND_BOOL:
 		end = parse_bool(at, (bool *)(void *)member);
 		break;
 	case KIND_VERSION:
-		end = json_uint64(at, &version);
+		end = json_scan_uint64(at, &version);
 		if (end && version != 1)
 			end = NULL;
 		break;
 	case KIND_EXIT:
 		return parse_exit(at, line);
 	case KIND_LIST:
-		end = *at == '[' ? json_skip(at) : NULL;
+		end = *at == '[' ? json_scan_value(at) : NULL;
 		if (end)
 			*(struct line_list *)(void *)member = (struct line_list){at, (size_t)(end - at)};
 		break;
@@ -146,37 +146,37 @@ static const char *parse_members(char *at, struct line *line, uint32_t *seen)
 		const char *key;
 		size_t length;
 
-		at = json_string(at, &key, &length);
+		at = json_scan_string(at, &key, &length);
 		if (!at)
 			return not_json;
-		at += json_space(at) - at;
+		at += json_scan_space(at) - at;
 		if (*at != ':')
 			return not_json;
-		at += json_space(at + 1) - at;
+		at += json_scan_space(at + 1) - at;
 		field = find(key, length, expected);
 		if (field && !(*seen >> (field - fields) & 1)) { /* of equal keys, the first is meant */
 			char *end = parse_value(at, field, line);
 
 			if (!end)
-				return json_skip(at) ? field->wrong : not_json;
+				return json_scan_value(at) ? field->wrong : not_json;
 			at = end;
 			expected = (size_t)(field - fields) + 1;
 			*seen |= UINT32_C(1) << (field - fields);
 		} else {
-			const char *end = json_skip(at);
+			const char *end = json_scan_value(at);
 
 			if (!end)
 				return not_json;
 			at += end - at;
 		}
-		at += json_space(at) - at;
+		at += json_scan_space(at) - at;
 		if (*at != ',')
 			break;
-		at += json_space(at + 1) - at;
+		at += json_scan_space(at + 1) - at;
 	}
 	if (*at != '}')
 		return not_json;
-	return *json_space(at + 1) == '\0' ? NULL : "something behind the record (two lines in one)";
+	return *json_scan_space(at + 1) == '\0' ? NULL : "something behind the record (two lines in one)";
 }
 
 const char *line_parse(char *text, struct line *line)
@@ -196,10 +196,10 @@ const char *line_parse(char *text, struct line *line)
 	const char *wrong;
 
 	*line = unknown;
-	text += json_space(text) - text;
+	text += json_scan_space(text) - text;
 	if (*text != '{')
 		return "not a JSON object";
-	text += json_space(text + 1) - text;
+	text += json_scan_space(text + 1) - text;
 	wrong = *text == '}' ? NULL : parse_members(text, line, &seen);
 	if (wrong)
 		return wrong;
@@ -225,7 +225,7 @@ bool line_next_top(char **at, struct line_top *top)
 
 	if (!here || (*here != '[' && *here != ','))
 		return false;
-	here += json_space(here + 1) - here;
+	here += json_scan_space(here + 1) - here;
 	if (*here != '{')
 		return false;
 	*top = (struct line_top){.command = "", .pid = LINE_UNKNOWN};
@@ -235,26 +235,26 @@ bool line_next_top(char **at, struct line_top *top)
 
 		if (!open)
 			return false;
-		here += json_space(here + 1) - here;
-		here = json_string(here, &key, &length);
+		here += json_scan_space(here + 1) - here;
+		here = json_scan_string(here, &key, &length);
 		if (!here)
 			return false;
-		here += json_space(here) - here;
-		here += json_space(here + 1) - here;
+		here += json_scan_space(here) - here;
+		here += json_scan_space(here + 1) - here;
 		if (strcmp(key, "command") == 0)
-			end = json_string(here, &top->command, &length);
+			end = json_scan_string(here, &top->command, &length);
 		else if (strcmp(key, "pid") == 0)
-			end = json_uint64(here, &top->pid);
+			end = json_scan_uint64(here, &top->pid);
 		else if (strcmp(key, "bytes") == 0)
-			end = json_uint64(here, &top->bytes);
+			end = json_scan_uint64(here, &top->bytes);
 		else
-			end = json_skip(here);
+			end = json_scan_value(here);
 		if (!end)
 			return false;
-		end = json_space(end);
+		end = json_scan_space(end);
 		here += end - here;
 	} while (*here != '}');
-	here += json_space(here + 1) - here;
+	here += json_scan_space(here + 1) - here;
 	*at = here;
 	return true;
 }
@@ -265,16 +265,16 @@ bool line_next_sample(const char **at, uint64_t *ms, uint64_t *bytes)
 
 	if (!here || (*here != '[' && *here != ','))
 		return false;
-	here = json_space(here + 1);
+	here = json_scan_space(here + 1);
 	if (*here != '[')
 		return false;
-	here = json_uint64(json_space(here + 1), ms);
-	if (!here || *(here = json_space(here)) != ',')
+	here = json_scan_uint64(json_scan_space(here + 1), ms);
+	if (!here || *(here = json_scan_space(here)) != ',')
 		return false;
-	here = json_uint64(json_space(here + 1), bytes);
-	if (!here || *(here = json_space(here)) != ']')
+	here = json_scan_uint64(json_scan_space(here + 1), bytes);
+	if (!here || *(here = json_scan_space(here)) != ']')
 		return false;
-	*at = json_space(here + 1);
+	*at = json_scan_space(here + 1);
 	return true;
 }
 

@@ -163,7 +163,7 @@ static void print_json(const struct options *options, const struct candidate *al
 	       use_names[options->use], count, (unsigned long long)sum(all, parallel));
 	for (size_t i = 0; i < too_many; i++) {
 		fputs(i ? ",\n{\"task\":" : "\n{\"task\":", stdout);
-		json_write(stdout, all[i].task->name);
+		json_print(stdout, all[i].task->name);
 		printf(",\"bytes\":%llu}", (unsigned long long)all[i].bytes);
 	}
 	puts("]}");

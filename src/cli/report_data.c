@@ -8,7 +8,7 @@
 static void json_key(FILE *out, const char *key, const char *value)
 {
 	fprintf(out, ",\"%s\":", key);
-	json_write(out, value);
+	json_print(out, value);
 }
 
 static void json_number(FILE *out, const char *key, uint64_t value)
@@ -25,12 +25,12 @@ static void json_record(const struct report *report, const char *key, const stru
 	char text[FORMAT_TEXT];
 
 	fprintf(out, ",\"%s\":{\"run\":", key);
-	json_write(out, intern_text(&report->table.runs, record->run));
+	json_print(out, intern_text(&report->table.runs, record->run));
 	json_key(out, "start", record->start_ms == INT64_MIN ? NULL : format_time(record->start_ms, false, text));
 	json_number(out, "duration_ms", record->duration_ms);
 	if (record->signal[0]) {
 		fputs(",\"exit\":{\"signal\":", out);
-		json_write(out, record->signal);
+		json_print(out, record->signal);
 		putc('}', out);
 	} else if (record->exit_code != LINE_UNKNOWN) {
 		fprintf(out, ",\"exit\":{\"code\":%llu}", (unsigned long long)record->exit_code);
@@ -53,7 +53,7 @@ static void json_top(FILE *out, char *top)
 	fputs(",\"top\":[", out);
 	for (; line_next_top(&top, &process); first = false) {
 		fputs(first ? "{\"command\":" : ",{\"command\":", out);
-		json_write(out, process.command);
+		json_print(out, process.command);
 		json_number(out, "pid", process.pid);
 		json_number(out, "bytes", process.bytes);
 		putc('}', out);
@@ -71,7 +71,7 @@ void report_json(const struct report *report)
 		const struct table_task *task = &report->table.tasks[i];
 
 		fputs(i ? ",\n{\"task\":" : "\n{\"task\":", out);
-		json_write(out, task->name);
+		json_print(out, task->name);
 		json_key(out, "project", task->project);
 		json_key(out, "target", task->target);
 		json_key(out, "configuration", task->configuration);

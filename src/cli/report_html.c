@@ -32,7 +32,7 @@ static void top(FILE *out, const char *text)
 	fputs(",\"top\":[", out);
 	for (; line_next_top(&at, &process); first = false) {
 		fputs(first ? "[" : ",[", out);
-		json_write(out, process.command);
+		json_print(out, process.command);
 		fprintf(out, ",%llu]", (unsigned long long)process.bytes);
 	}
 	putc(']', out);
@@ -45,14 +45,14 @@ static void record(FILE *out, const char *name, const char *metric, const struct
 	char text[FORMAT_TEXT];
 
 	fputs("{\"name\":", out);
-	json_write(out, name);
+	json_print(out, name);
 	fputs(",\"metric\":", out);
-	json_write(out, metric);
+	json_print(out, metric);
 	number(out, "peak", record->peak);
 	number(out, "peakAt", record->peak_at_ms);
 	number(out, "duration", record->duration_ms);
 	fputs(",\"exit\":", out);
-	json_write(out, format_exit(record, text));
+	json_print(out, format_exit(record, text));
 	fputs(format_failed(record) ? ",\"failed\":true" : ",\"failed\":false", out);
 }
 

@@ -16,7 +16,7 @@ enum { PROCESS_FIRST = 1000000000 };
 static void event(FILE *out, const char *phase, const char *name, size_t process, size_t lane)
 {
 	fprintf(out, ",\n{\"ph\":\"%s\",\"pid\":%zu,\"tid\":%zu,\"name\":", phase, PROCESS_FIRST + process, lane);
-	json_write(out, name);
+	json_print(out, name);
 }
 
 /* The first lane that is free at start, from 1; ends has room for one lane per task. */
@@ -44,7 +44,7 @@ static void task_event(FILE *out, const struct run_task *task, size_t process, s
 		(long long)record->start_ms, (unsigned long long)duration, (unsigned long long)record->peak,
 		format_peak(record->peak, task->metric, text));
 	fputs(",\"exit\":", out);
-	json_write(out, format_exit(record, text));
+	json_print(out, format_exit(record, text));
 	fputs("}}", out);
 }
 
@@ -82,7 +82,7 @@ void report_trace(const struct report *report)
 		snprintf(title, sizeof title, "heaplog, run of %s", format_time(run->start_ms, true, when));
 		event(out, "M", "process_name", i, 0);
 		fputs(",\"args\":{\"name\":", out);
-		json_write(out, title);
+		json_print(out, title);
 		fputs("}}", out);
 		for (size_t j = 0; j < run->count; j++) {
 			const struct table_record *record = &run->tasks[j].record;

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	}
 	for (unsigned long i = 0; i < records; i++) {
 		const unsigned long run = i / tasks, number = i % tasks;
-		char names[5][64];
+		char names[5][160];
 		size_t free_lane = 0;
 
 		/* A task is much alike from run to run, and there are many small ones and a few large ones. */
@@ -93,11 +93,11 @@ int main(int argc, char **argv)
 			if (lane[j] < lane[free_lane])
 				free_lane = j;
 		fill(&summary, size * (0.94 + 0.12 * uniform()), duration);
-		snprintf(names[0], 64, "%lx-%lu", 0x67000000 + run * 7919 + seed, 4000 + run % 900);
-		snprintf(names[1], 64, "@acme/%s-%lu", area, number / 5 + 1);
-		snprintf(names[2], 64, "%s", target);
-		snprintf(names[3], 64, "%s:%s", names[1], names[2]);
-		snprintf(names[4], 64, "%020llu", (unsigned long long)next());
+		snprintf(names[0], sizeof names[0], "%lx-%lu", 0x67000000 + run * 7919 + seed, 4000 + run % 900);
+		snprintf(names[1], sizeof names[0], "@acme/%s-%lu", area, number / 5 + 1);
+		snprintf(names[2], sizeof names[0], "%s", target);
+		snprintf(names[3], sizeof names[0], "%.60s:%.60s", names[1], names[2]);
+		snprintf(names[4], sizeof names[0], "%020llu", (unsigned long long)next());
 		const uint64_t start = (1764000000 + (uint64_t)run * 3600) * 1000 + lane[free_lane];
 		lane[free_lane] += duration + 30 + next() % 200;
 		const double fate = uniform();
