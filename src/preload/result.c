@@ -15,9 +15,9 @@
 /* At most an eighth of the descriptors that the program may open is ours, and never more than this. */
 enum { RESULT_FDS_MAX = 4096, MEMFD_NAME_MAX = 249 };
 
-/* Where they begin where the limit allows it. The kernel copies the table up to the highest number at each fork: with a
- * limit of a million the last eighth of it would cost every child 8 MB. */
-enum { RESULT_FDS_FROM = 12288 };
+/* Where they begin where the limit allows it, and how large result_reserve makes the table of descriptors. The kernel
+ * copies the table up to the highest number at each fork: not in the last eighth of a limit of a million. */
+enum { RESULT_FDS_FROM = 512, TABLE_SIZE = 4096 };
 
 static unsigned open_results; /* under the lock */
 
@@ -85,6 +85,23 @@ static int move_high(int fd, rlim_t limit)
 
 	close_fd(fd);
 	return high;
+}
+
+void result_reserve(void)
+{
+	const int saved = errno;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 0) {
+		const int last = (int)(limit.rlim_cur < TABLE_SIZE ? limit.rlim_cur : TABLE_SIZE) - 1;
+		int fd = -1;
+
+		for (int from = STDIN_FILENO; fd < 0 && from <= STDERR_FILENO; from++)
+			fd = fcntl(from, F_DUPFD_CLOEXEC, last);
+		if (fd >= 0)
+			close_fd(fd);
+	}
+	errno = saved;
 }
 
 static void make_fd(struct task *task)

@@ -12,6 +12,12 @@ void result_make(struct task *task, const struct heaplog_summary *summary);
 /* "run" of this runner's records. With the lock held, or before there is a second thread that may ask. */
 const char *result_run(void);
 
+/* Have the kernel make room in the table of descriptors. In a process with threads that takes 10 ms and more (it waits
+ * for all processors, expand_fdtable in fs/file.c), and in a wait wrapper this is too long: Nx up to 20 drops what a
+ * task has written when it learns of its end first. For the constructor, which runs before there are threads. Keeps
+ * errno. */
+void result_reserve(void);
+
 /* Close the task's result fd if the number still is ours. */
 void result_drop(struct task *task);
 

@@ -3,6 +3,7 @@
 #include "preload/closing.h"
 #include "preload/exact.h"
 #include "preload/real.h"
+#include "preload/result.h"
 #include "preload/settings.h"
 #include "preload/tasks.h"
 
@@ -182,6 +183,7 @@ __attribute__((constructor)) static void start(void)
 	task_rule_start(&heaplog_runtime.rule, environ, program);
 	heaplog_runtime.started = getpid();
 	note_outputs();
+	result_reserve();
 	dl_iterate_phdr(add_tls, &heaplog_runtime.tls_size);
 	heaplog_runtime.on = true;
 done:
