@@ -12,6 +12,7 @@ enum {
 /* A subcommand: int cmd_NAME(int argc, char **argv), argv[0] being its name, returns the exit status. */
 int cmd_run(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_history(int argc, char **argv);

@@ -6,6 +6,9 @@ CLI_TASK  := src/preload/task.c src/preload/pattern.c src/preload/command.c src/
 CLI_OBJ   := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC) $(CLI_TASK) $(MEASURE) $(RECORD))
 CLI_LIBS  := -lbsd -lm -lncursesw -ltinfo
 BINDIR    ?= $(PREFIX)/bin
+DATADIR   ?= $(PREFIX)/share
+MANDIR    ?= $(DATADIR)/man
+MAN       := $(wildcard src/cli/man/*.[17])
 
 # Where `make install` puts the library: the last place where the command looks for it.
 $(BUILD)/src/cli/library.c.o: override CFLAGS += -DHEAPLOG_LIBDIR='"$(LIBDIR)"'
@@ -35,8 +38,18 @@ uninstall: uninstall-cli
 install-cli: $(HEAPLOG)
 	install -d $(DESTDIR)$(BINDIR)
 	install -m 755 $(HEAPLOG) $(DESTDIR)$(BINDIR)/heaplog
+	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 $(filter %.1,$(MAN)) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(filter %.7,$(MAN)) $(DESTDIR)$(MANDIR)/man7
+	install -d $(addprefix $(DESTDIR)$(DATADIR)/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	install -m 644 src/cli/completions/heaplog.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/heaplog
+	install -m 644 src/cli/completions/_heaplog $(DESTDIR)$(DATADIR)/zsh/site-functions/_heaplog
+	install -m 644 src/cli/completions/heaplog.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/heaplog.fish
 uninstall-cli:
-	rm -f $(DESTDIR)$(BINDIR)/heaplog
+	rm -f $(DESTDIR)$(BINDIR)/heaplog $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(filter %.1,$(MAN)))) \
+	  $(addprefix $(DESTDIR)$(MANDIR)/man7/,$(notdir $(filter %.7,$(MAN)))) \
+	  $(DESTDIR)$(DATADIR)/bash-completion/completions/heaplog $(DESTDIR)$(DATADIR)/zsh/site-functions/_heaplog \
+	  $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/heaplog.fish
 
 # A task runner that no preload reaches. Never sanitized: their runtimes cannot be linked statically.
 STATIC_RUNNER := $(BUILD)/tests/helper_runner_static

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"history", cmd_history, "one task's peaks over time", "[OPTIONS] TASK FILE..."},
     {"plan", cmd_plan, "the highest --parallel that fits a memory", "--memory SIZE FILE..."},
     {"top", cmd_top, "the running tasks of all your runners, live", "[OPTIONS]"},
+    {"doctor", cmd_doctor, "why no peak is shown", "[COMMAND...]"},
     {0}, /* the end */
 };
 

@@ -1,0 +1,154 @@
+/* What the command is: would the library get into its runner? */
+#include "cli/doctor.h"
+#include "cli/find.h"
+#include "cli/launcher.h"
+#include "cli/runner.h"
+#include "heaplog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	for (; *list; list++)
+		if (strcmp(word, *list) == 0)
+			return true;
+	return false;
+}
+
+/* The loader ignores LD_PRELOAD in programs that gain rights: AT_SECURE. */
+static bool gains_rights(const char *program)
+{
+	struct stat status;
+
+	if (stat(program, &status) != 0)
+		return false;
+	if ((status.st_mode & S_ISUID && status.st_uid != getuid()) ||
+	    ((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && status.st_gid != getgid()))
+		return true;
+	return geteuid() != 0 && getxattr(program, "security.capability", NULL, 0) > 0;
+}
+
+/* Programs on the way to the runner that keep the library out. Returns true when one was found. */
+static bool check_words(size_t argc, char *const argv[])
+{
+	static const char *const cleaners[] = {"sudo", "doas", "su", "pkexec", "runuser", NULL};
+	static const char *const elsewhere[] = {"docker",  "podman", "nerdctl", "kubectl", "ssh",
+						"flatpak", "bwrap",  "chroot",  "vagrant", NULL};
+	const char *name = find_basename(argv[0]);
+	size_t at = 0;
+	const char *directory;
+
+	if (is_one_of(name, cleaners)) {
+		doctor_say(DOCTOR_WRONG, "command",
+			   "%s takes LD_PRELOAD out of the environment: put heaplog behind it, "
+			   "%s ... heaplog COMMAND",
+			   name, name);
+		return true;
+	}
+	if (is_one_of(name, elsewhere)) {
+		doctor_say(DOCTOR_WRONG, "command",
+			   "%s runs the rest in another place, where this library is not: put "
+			   "heaplog inside",
+			   name);
+		return true;
+	}
+	if (strcmp(name, "env") == 0)
+		for (size_t i = 1; i < argc && argv[i][0] == '-'; i++)
+			if (strcmp(argv[i], "-i") == 0 || strcmp(argv[i], "-") == 0 ||
+			    strcmp(argv[i], "--ignore-environment") == 0) {
+				doctor_say(DOCTOR_WRONG, "command",
+					   "env -i empties the environment, LD_PRELOAD with it: put heaplog behind it");
+				return true;
+			}
+	return launcher_target(argc, argv, &at, &directory) == LAUNCHED_REST && check_words(argc - at, argv + at);
+}
+
+/* The version of Nx, from the package.json that the script belongs to. */
+static void check_nx(const char *script)
+{
+	static char text[1 << 20];
+	char directory[PATH_MAX], manifest[PATH_MAX], version[64];
+	int major;
+
+	snprintf(directory, sizeof directory, "%.*s", (int)(find_basename(script) - script), script);
+	for (;;) {
+		char *slash = strrchr(directory, '/');
+
+		if (!slash)
+			return;
+		*slash = '\0';
+		snprintf(manifest, sizeof manifest, "%.4000s/package.json", directory);
+		if (find_read(manifest, text, sizeof text) > 0 &&
+		    heaplog_record_string(text, "version", version, sizeof version) > 0)
+			break;
+	}
+	major = atoi(version);
+	doctor_say(major >= 18 && major <= 24 ? DOCTOR_GOOD : DOCTOR_NOTE, "Nx", "%s%s", version,
+		   major >= 18 && major <= 24 ? "" : ": heaplog knows the lines of Nx 18 to 24");
+}
+
+bool doctor_check_command(size_t argc, char *const argv[], const struct elf *own)
+{
+	static const char *const runners[] = {"nx",  "lerna", "make", "gmake",  "ninja", "parallel", "xargs",
+					      "npm", "pnpm",  "yarn", "wireit", "bun",   "turbo",    NULL};
+	struct runner runner;
+	char directory[PATH_MAX], path[PATH_MAX];
+	int error;
+
+	if (check_words(argc, argv))
+		return false;
+	if (!getcwd(directory, sizeof directory))
+		return false;
+	error = find_command(argv[0], getenv("PATH"), path);
+	if (error) {
+		doctor_say(DOCTOR_WRONG, "command", "%s: %s", argv[0],
+			   strchr(argv[0], '/') ? strerror(error) : "command not found");
+		return false;
+	}
+	runner_inspect(argc, argv, getenv("PATH"), directory, own, &runner);
+	if (strncmp(path, "/snap/", 6) == 0 || strncmp(runner.program, "/snap/", 6) == 0 ||
+	    strcmp(find_basename(runner.program), "snap") == 0)
+		doctor_say(DOCTOR_WRONG, "command",
+			   "%s is a snap, whose confinement keeps the library out; use another "
+			   "build of it (NodeSource, nvm, Debian's)",
+			   runner.chain);
+	else if (runner.reach == ELF_STATIC && strcmp(find_basename(runner.program), "node") == 0)
+		doctor_say(DOCTOR_WRONG, "command",
+			   "%s is statically linked: no library can be preloaded; use a build "
+			   "of Node.js that is dynamically linked",
+			   runner.program);
+	else if (runner.reach == ELF_STATIC)
+		doctor_say(DOCTOR_NOTE, "command",
+			   "%s is statically linked: LD_PRELOAD has no effect, but \"heaplog "
+			   "COMMAND\" measures its tasks from outside",
+			   runner.chain);
+	else if (runner.reach != ELF_REACHED)
+		doctor_say(DOCTOR_WRONG, "command",
+			   "%s is %s than this library; \"heaplog COMMAND\" measures its tasks "
+			   "from outside",
+			   runner.program,
+			   runner.reach == ELF_OTHER_LIBC ? "for another C library (musl or glibc)"
+							  : "for another architecture");
+	else if (*runner.program && gains_rights(runner.program))
+		doctor_say(DOCTOR_WRONG, "command",
+			   "%s gains rights (set-user-ID, set-group-ID or capabilities): the "
+			   "loader ignores LD_PRELOAD",
+			   runner.program);
+	else if (!*runner.name)
+		doctor_say(DOCTOR_NOTE, "command", "%s: what it starts in the end is not known", runner.chain);
+	else if (!is_one_of(runner.name, runners) && !getenv("HEAPLOG_TASK"))
+		doctor_say(DOCTOR_NOTE, "command",
+			   "%s is no task runner that heaplog knows: unless it starts one, --runner "
+			   "all takes each of its children for a task",
+			   runner.chain);
+	else
+		doctor_say(DOCTOR_GOOD, "command", "%s, run by %s", runner.chain, runner.program);
+	if (strcmp(runner.name, "nx") == 0 && *runner.script)
+		check_nx(runner.script);
+	return strcmp(find_basename(runner.program), "node") == 0;
+}
