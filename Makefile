@@ -62,7 +62,7 @@ $(BUILD)/libheaplog.map: src/preload/symbols.def scripts/symbols.sh
 $(LIB): $(LIB_OBJ) $(BUILD)/libheaplog.map
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -shared -o $@ $(LIB_OBJ) -Wl,-soname,libheaplog.so -Wl,--version-script=$(BUILD)/libheaplog.map \
-	  -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack \
+	  -Wl,-z,nodelete -Wl,-z,lazy -Wl,-z,noseparate-code -Wl,-z,relro -Wl,-z,noexecstack \
 	  -Wl,-z,defs -Wl,--as-needed -Wl,--gc-sections
 
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/tests/torture.c.o $(PURE_OBJ) $(LIB)

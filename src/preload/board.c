@@ -27,7 +27,11 @@ void board_prepare(void)
 	const int saved = errno;
 	const pid_t self = getpid();
 	uint64_t mask[16];
-	pid_t owner = atomic_load(&heaplog_process->owner);
+	pid_t owner;
+
+	if (!runtime_prepare())
+		return;
+	owner = atomic_load(&heaplog_process->owner);
 
 	/* An owner that is neither us nor nobody: we are a vfork child in our parent's memory, where nothing may
 	 * change. */

@@ -91,13 +91,14 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 		 char *const argv[], char *const envp[])
 {
 	struct board *board = heaplog_board;
-	const int saved = errno;
 
 	*launch = (struct launch){.envp = envp};
 	if (heaplog_runtime.member)
 		exact_launch(launch, edit, directory, file, search, false);
 	if (!heaplog_runtime.on)
 		return;
+	const int saved = errno;
+
 	if (board && board->owner == getpid()) {
 		/* The runner itself becomes another program: what it knows would be lost. */
 		runtime_finish();
@@ -117,14 +118,15 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 
 void launch_failed(struct launch *launch)
 {
+	if (!launch->slot)
+		return;
 	const int saved = errno;
 	uint32_t expected = SLOT_CLAIMED;
 
 	/* What it reports as its maximum is the runner's copy, whole. */
-	if (launch->slot)
-		launch->slot->carry_over = UINT64_MAX;
+	launch->slot->carry_over = UINT64_MAX;
 	/* Once adopted it is the runner's to free: it will see the child end without ever having exec'ed. */
-	if (launch->slot && atomic_compare_exchange_strong(&launch->slot->state, &expected, SLOT_FILLING))
+	if (atomic_compare_exchange_strong(&launch->slot->state, &expected, SLOT_FILLING))
 		board_release(launch->board, launch->slot);
 	errno = saved;
 }
@@ -132,9 +134,11 @@ void launch_failed(struct launch *launch)
 void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *file, bool search, char *const argv[],
 		  char *const envp[])
 {
+	*launch = (struct launch){.envp = envp};
+	if (!heaplog_runtime.on && !heaplog_runtime.member)
+		return;
 	const int saved = errno;
 
-	*launch = (struct launch){.envp = envp};
 	if (heaplog_runtime.member)
 		exact_launch(launch, edit, AT_FDCWD, file, search, true);
 	if (heaplog_runtime.on) {
@@ -148,6 +152,8 @@ void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *fi
 
 void launch_spawned(struct launch *launch, pid_t pid)
 {
+	if (!heaplog_runtime.on)
+		return;
 	const int saved = errno;
 
 	if (pid > 0 && runtime_is_owner())

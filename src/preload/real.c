@@ -1,8 +1,11 @@
 #include "preload/real.h"
 
+#include "preload/symbols.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <stddef.h>
 #include <string.h>
 
 struct real heaplog_real;
@@ -20,28 +23,15 @@ static long missing(void)
 #define dlvsym(handle, name, version) dlsym(handle, name)
 #endif
 
-static void *next(const char *name, const char *version)
-{
-	void *symbol = version ? dlvsym(RTLD_NEXT, name, version) : dlsym(RTLD_NEXT, name);
-	void *fallback;
-	long (*function)(void) = missing;
+/* One row per function: where its address goes. */
+struct row {
+	size_t offset; /* in struct real */
+	const char *name;
+	const char *version;
+};
 
-	memcpy(&fallback, &function, sizeof fallback); /* ISO C has no cast from function to object pointer */
-	return symbol ? symbol : fallback;
-}
-
-void real_resolve(void)
-{
-	const int saved = errno;
-	void *symbol;
-
-	if (heaplog_real.write)
-		return;
-#define SYMBOL(name, type, parameters)                              \
-	if (strcmp(#name, "write") != 0) {                          \
-		symbol = next(#name, NULL);                         \
-		memcpy(&heaplog_real.name, &symbol, sizeof symbol); \
-	}
+static const struct row rows[] = {
+#define SYMBOL(name, type, parameters) {offsetof(struct real, name), #name, NULL},
 #define ALIAS(alias, name)
 #define VERSIONED(name, version)
 #include "preload/symbols.def"
@@ -49,23 +39,50 @@ void real_resolve(void)
 #undef ALIAS
 #undef VERSIONED
 #if defined(__x86_64__) && defined(__GLIBC__)
-	/* 2.2.5 runs a script without #! through sh, 2.15 returns ENOEXEC: a wrapper must call the one it stands for.
-	 */
-	symbol = next("posix_spawn", "GLIBC_2.2.5");
-	memcpy(&heaplog_real.posix_spawn_2_2_5, &symbol, sizeof symbol);
-	symbol = next("posix_spawnp", "GLIBC_2.2.5");
-	memcpy(&heaplog_real.posix_spawnp_2_2_5, &symbol, sizeof symbol);
-	symbol = dlvsym(RTLD_NEXT, "posix_spawn", "GLIBC_2.15");
-	if (symbol)
-		memcpy(&heaplog_real.posix_spawn, &symbol, sizeof symbol);
-	symbol = dlvsym(RTLD_NEXT, "posix_spawnp", "GLIBC_2.15");
-	if (symbol)
-		memcpy(&heaplog_real.posix_spawnp, &symbol, sizeof symbol);
+    /* 2.2.5 runs a script without #! through sh, 2.15 returns ENOEXEC: a wrapper must call the one it stands for. */
+    {offsetof(struct real, posix_spawn_2_2_5), "posix_spawn", "GLIBC_2.2.5"},
+    {offsetof(struct real, posix_spawnp_2_2_5), "posix_spawnp", "GLIBC_2.2.5"},
+    {offsetof(struct real, posix_spawn), "posix_spawn", "GLIBC_2.15"},
+    {offsetof(struct real, posix_spawnp), "posix_spawnp", "GLIBC_2.15"},
 #endif
-	(void)dlerror();              /* a miss leaves a message that the program would read as its own */
-	symbol = next("write", NULL); /* last: a set write says that the table is complete */
-	memcpy(&heaplog_real.write, &symbol, sizeof symbol);
-	errno = saved;
+};
+
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static void *by_dlsym(const char *name, const char *version)
+{
+	void *symbol = version ? dlvsym(RTLD_NEXT, name, version) : dlsym(RTLD_NEXT, name);
+
+	(void)dlerror(); /* a miss leaves a message that the program would read as its own */
+	return symbol;
+}
+
+void real_resolve(void)
+{
+	struct symbol symbols[ROWS];
+	void *write = NULL;
+	long (*function)(void) = missing;
+	void *fallback;
+
+	if (heaplog_real.write)
+		return;
+	memcpy(&fallback, &function, sizeof fallback); /* ISO C has no cast from function to object pointer */
+	for (size_t i = 0; i < ROWS; i++)
+		symbols[i] = (struct symbol){.name = rows[i].name, .version = rows[i].version};
+	const bool found = symbols_find(symbols, ROWS);
+	for (size_t i = 0; i < ROWS; i++) {
+		void **const place = (void **)(void *)((char *)&heaplog_real + rows[i].offset);
+		void *address = symbols[i].address;
+
+		/* Not where there is none: a search for nothing goes through all objects. */
+		if (!found || (symbols[i].indirect && !address))
+			address = by_dlsym(rows[i].name, rows[i].version);
+		if (rows[i].offset == offsetof(struct real, write))
+			write = address ? address : fallback;
+		else if (address || !*place)
+			*place = address ? address : fallback;
+	}
+	*(void **)(void *)&heaplog_real.write = write; /* last: a set write says that the table is complete */
 }
 
 struct search {

@@ -5,9 +5,9 @@
 #include "preload/real.h"
 #include "preload/result.h"
 #include "preload/settings.h"
+#include "preload/symbols.h"
 #include "preload/tasks.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,6 +25,26 @@
 struct runtime heaplog_runtime;
 static struct process nobody;
 struct process *heaplog_process = &nobody;
+
+bool runtime_prepare(void)
+{
+	struct process *expected = &nobody;
+	struct process *process;
+
+	if (heaplog_process != &nobody)
+		return true;
+	process = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (process == MAP_FAILED)
+		return false;
+	/* Without it (Linux before 4.14) a forked child would take its parent's state for its own. Another thread may
+	 * have been quicker. */
+	if (madvise(process, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) == 0 &&
+	    __atomic_compare_exchange_n(&heaplog_process, &expected, process, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		return true;
+	munmap(process, (size_t)sysconf(_SC_PAGESIZE));
+	return heaplog_process != &nobody;
+}
 
 bool runtime_is_owner(void)
 {
@@ -109,16 +129,11 @@ static void note_outputs(void)
 
 static void note_own_name(void)
 {
-	Dl_info info;
-	const char *slash;
+	const char *path = symbols_own_path();
+	const char *slash = path ? strrchr(path, '/') : NULL;
 
-	strcpy(heaplog_runtime.library, "libheaplog.so");
-	if (!dladdr(&heaplog_runtime, &info) || !info.dli_fname)
-		return;
-	slash = strrchr(info.dli_fname, '/');
-	slash = slash ? slash + 1 : info.dli_fname;
-	if (*slash && strlen(slash) < RUNTIME_NAME_MAX)
-		strcpy(heaplog_runtime.library, slash);
+	slash = slash ? slash + 1 : path;
+	strcpy(heaplog_runtime.library, slash && *slash && strlen(slash) < RUNTIME_NAME_MAX ? slash : "libheaplog.so");
 }
 
 static int add_tls(struct dl_phdr_info *info, size_t size, void *sum)
@@ -143,12 +158,16 @@ void runtime_finish(void)
 
 __attribute__((constructor)) static void start(void)
 {
-	const int saved = errno;
-	struct process *process;
+	int saved;
 	char program[TASK_RUNNER_MAX] = "";
 
 	real_resolve();
+	/* The usual process ends here: nothing of libc was called. */
+	if (!settings_are_mentioned())
+		return;
+	saved = errno;
 	note_own_name();
+	symbols_bind_own();
 	if (!settings_on()) {
 		/* A program of a task cleared its environment, and ours put the token back. */
 		if (exact_is_marked() && !real_is_another_heaplog())
@@ -165,15 +184,6 @@ __attribute__((constructor)) static void start(void)
 	 * figure. */
 	if (real_is_another_heaplog() || getenv("NX_TASK_TARGET_PROJECT"))
 		goto done;
-	process = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (process == MAP_FAILED)
-		goto done;
-	/* Without it (Linux before 4.14) a forked child would take its parent's state for its own. */
-	if (madvise(process, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) != 0) {
-		munmap(process, (size_t)sysconf(_SC_PAGESIZE));
-		goto done;
-	}
-	heaplog_process = process;
 	settings_read();
 	/* Where every child is a task the outermost process is the runner. What it starts by another way than a task
 	 * (system, a subshell) has the library as well, and is no runner of its own. */
@@ -192,6 +202,8 @@ done:
 
 __attribute__((destructor)) static void stop(void)
 {
+	if (!heaplog_runtime.on && !heaplog_runtime.member)
+		return;
 	const int saved = errno;
 
 	runtime_finish();

@@ -45,6 +45,10 @@ struct process {
 };
 extern struct process *heaplog_process;
 
+/* Make that page: before a process's first fork, since most never come to one. Returns false where it cannot be had.
+ * Async-signal-safe. */
+bool runtime_prepare(void);
+
 /* Does this process own the board and the tasks? Async-signal-safe. */
 bool runtime_is_owner(void);
 

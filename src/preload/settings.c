@@ -165,6 +165,31 @@ void settings_read(void)
 	strcat(heaplog_runtime.results, results);
 }
 
+/* Own loops: in a process in which it is off, no function of libc is to be bound for us. */
+static const char *after(const char *entry, const char *name)
+{
+	while (*name && *entry == *name) {
+		entry++;
+		name++;
+	}
+	return *name ? NULL : entry;
+}
+
+bool settings_are_mentioned(void)
+{
+	for (char **entry = environ; entry && *entry; entry++) {
+		if (**entry != 'N' && **entry != 'H' && **entry != 'L')
+			continue;
+		if (after(*entry, "NX_LOG_HEAP_USAGE=") || after(*entry, "HEAPLOG="))
+			return true;
+		/* A token with the mark of a task (exact.h). */
+		for (const char *at = after(*entry, "LD_PRELOAD="); at && *at; at++)
+			if (at[0] == '/' && at[1] == '/')
+				return true;
+	}
+	return false;
+}
+
 bool settings_on(void)
 {
 	const int nx = read_switch("NX_LOG_HEAP_USAGE");

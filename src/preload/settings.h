@@ -5,7 +5,12 @@
 
 #include <stdbool.h>
 
+/* Is there anything in the environment that could mean on? The fast way out of a process that has nothing to do with
+ * us: it calls nothing. */
+bool settings_are_mentioned(void);
+
 /* NX_LOG_HEAP_USAGE or HEAPLOG. */
+
 bool settings_on(void);
 
 /* All others, into heaplog_runtime. */
