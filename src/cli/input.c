@@ -134,8 +134,8 @@ static void take_lines(struct source *source)
 	memmove(source->buffer, at, source->length);
 }
 
-/* At the end of a file with an unfinished line: whether to look again. One write of a writer that is at work shows page by
- * page (the kernel moves the file's size along as it copies), so the rest of a line may be a moment away. */
+/* At the end of a file with an unfinished line: whether to look again. One write of a writer that is at work shows page
+ * by page (the kernel moves the file's size along as it copies), so the rest of a line may be a moment away. */
 static bool look_again(const struct source *source, int fd, int *looks)
 {
 	static const struct timespec moment = {.tv_nsec = 1000000};

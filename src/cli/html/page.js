@@ -374,7 +374,7 @@ function detail(task) {
 function row(task) {
 	const over = data.warn > 0 && task.peak > data.warn;
 	const button = make("button", { type: "button", "aria-expanded": "false" }, shown(task.name));
-	const graph = make("div", null, make("i", { style: `width:${task.peak / most * 100}%` }));
+	const graph = make("div", null, task.peak > 0 ? make("i", { style: `width:${task.peak / most * 100}%` }) : null);
 	if (several && task.measured > 1)
 		graph.append(make("u", { style: `left:${task.median / most * 100}%`, title: "median" }));
 	const cells = [make("td", null, button), make("td", { class: "peak" }, peakText(task)), make("td", { class: "graph" }, graph)];
@@ -439,7 +439,7 @@ function drawFigures() {
 			(data.memory > 0 ? ": " + share + "\u00a0% of " + size(data.memory) : ""), data.memory > 0 && run.most.sum > data.memory));
 		$("figures").append(figure(String(run.lanes), run.lanes === 1 ? "task at a time in the last run" : "tasks at once in the last run"));
 	}
-	if (data.warn > 0)
+	if (data.warn > 0 && largest)
 		$("figures").append(figure(String(over), (over === 1 ? "task" : "tasks") + " above " + size(data.warn), over > 0));
 	if (failed > 0)
 		$("figures").append(figure(String(failed), (failed === 1 ? "task" : "tasks") + " whose largest run failed" + (oom ? ", " + oom + " killed for want of memory" : ""), true));
@@ -448,7 +448,7 @@ function drawFigures() {
 $("scope").textContent = [plural(data.tasks.length, "task"), plural(data.runCount, "run"), plural(data.records, "record"),
 	data.bad ? plural(data.bad, "unreadable line") + " skipped" : "", data.more ? data.more + " more left out" : "",
 	"heaplog " + data.heaplog].filter(Boolean).join(" \u00b7 ");
-$("tasks-note").textContent = (several ? "A row is the task's run with the largest peak; the mark in its bar is the median of its runs. " : "") +
+$("tasks-note").textContent = data.tasks.length === 0 ? "No task ran: all came from the cache, or none was recorded." : (several ? "A row is the task's run with the largest peak; the mark in its bar is the median of its runs. " : "") +
 	"A peak is the largest sum that was seen of what all processes of the task held at once: a lower bound.";
 drawFigures();
 drawHeads();
