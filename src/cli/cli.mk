@@ -29,7 +29,7 @@ $(BUILD)/src/cli/report_html.c.o: $(PAGE)
 $(BUILD)/src/cli/report_html.c.o: COMMON += -I$(BUILD)/src
 
 # Tests of the command run it, or call its parts.
-$(BUILD)/tests/test_cli_%: $(HEAPLOG)
+$(filter $(BUILD)/tests/test_cli_%,$(TESTS)): $(HEAPLOG)
 $(BUILD)/tests/test_cli_%: TEST_LIBS = $(patsubst %,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(CLI_SRC))) $(CLI_LIBS) $(if $(filter %test_cli_json %test_cli_report,$@),-ljansson)
 
 .PHONY: install-cli uninstall-cli

@@ -221,6 +221,14 @@ static int none(const struct history *history)
 	return CLI_FOUND;
 }
 
+static void free_history(struct history *history)
+{
+	free(history->entries);
+	intern_free(&history->runs);
+	intern_free(&history->metrics);
+	intern_free(&history->others);
+}
+
 int cmd_history(int argc, char **argv)
 {
 	enum { HELP = 256 };
@@ -251,6 +259,7 @@ int cmd_history(int argc, char **argv)
 	if (history.count == 0) {
 		const int status = none(&history);
 
+		free_history(&history);
 		return good ? status : CLI_USAGE;
 	}
 	settle(&history);
@@ -264,9 +273,6 @@ int cmd_history(int argc, char **argv)
 	else
 		print_json(&history, history.entries + from, history.count - from);
 	good &= arguments_flush(name);
-	free(history.entries);
-	intern_free(&history.runs);
-	intern_free(&history.metrics);
-	intern_free(&history.others);
+	free_history(&history);
 	return good ? CLI_OK : CLI_USAGE;
 }

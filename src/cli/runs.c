@@ -142,7 +142,8 @@ void runs_finish(struct runs *runs)
 		run->count = kept;
 		qsort(run->tasks, run->count, sizeof *run->tasks, by_start);
 	}
-	qsort(runs->runs, runs->count, sizeof *runs->runs, latest_first);
+	if (runs->count > 1)
+		qsort(runs->runs, runs->count, sizeof *runs->runs, latest_first);
 }
 
 void runs_free(struct runs *runs)

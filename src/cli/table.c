@@ -17,7 +17,8 @@ static void compact(struct table_task *task)
 {
 	uint32_t kept = 0;
 
-	qsort(task->values, task->count, sizeof *task->values, by_run);
+	if (task->count > 1)
+		qsort(task->values, task->count, sizeof *task->values, by_run);
 	for (uint32_t i = 0; i < task->count; i++)
 		if (i + 1 == task->count || task->values[i + 1].run != task->values[i].run)
 			task->values[kept++] = task->values[i];
@@ -133,7 +134,8 @@ static int by_size(const void *a, const void *b)
 
 uint64_t table_median(uint64_t *values, size_t count)
 {
-	qsort(values, count, sizeof *values, by_size);
+	if (count > 1)
+		qsort(values, count, sizeof *values, by_size);
 	if (count == 0)
 		return 0;
 	const uint64_t low = values[(count - 1) / 2], high = values[count / 2];
@@ -254,5 +256,6 @@ static int compare(const void *a, const void *b, void *order)
 
 void table_sort(struct table *table, enum table_order order)
 {
-	qsort_r(table->tasks, table->count, sizeof *table->tasks, compare, &order);
+	if (table->count > 1)
+		qsort_r(table->tasks, table->count, sizeof *table->tasks, compare, &order);
 }
