@@ -50,7 +50,11 @@ static void compare(const char *helper)
 		result = torture_run(argv, entries);
 		assert_same(states[i].name, base, result->output);
 		assert_int_equal(result->status, 0);
-		assert_string_equal(result->errors, "");
+		/* Nobody printed a line for the tasks: they are named at the end. */
+		if (i == 3)
+			assert_int_equal(strncmp(result->errors, "heaplog: exact:build (peak: ", 28), 0);
+		else
+			assert_string_equal(result->errors, "");
 	}
 }
 

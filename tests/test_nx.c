@@ -136,16 +136,17 @@ static void test_other_chunks(void **state)
 	    /* collapsed: the newline is part of the chunk, two spaces */
 	    "\xe2\x9c\x94  nx run a:b",
 	    "\xe2\x9c\x94 nx run a:b\n",
-	    "\xe2\x9c\x96 nx run a:b\n",
+	    "\xe2\x9c\x96 nx run a:b",
 	    "\xe2\x9c\x94  nx run a:b\n\n",
 	    "\xe2\x9c\x94  nx run a:b\nx\n",
 	    "\xe2\x9c\x94  nx run a\n",
 	    "\xe2\x9c\x95  nx run a:b\n",
-	    /* other forms: spinner, dynamic, TUI */
+	    /* a spinner's row, a list of failures */
 	    "   \x1b[2m\x1b[36m\xe2\xa0\x99\x1b[39m\x1b[22m  \x1b[2mnx run\x1b[22m a:b",
-	    "   " OK "a:b",
-	    "   \xe2\x9c\x94  nx run a:b\n",
+	    "      \x1b[31m-\x1b[39m \x1b[2mnx run\x1b[22m a:b\n",
 	    "- a:b\n",
+	    "  \xe2\x9c\x94  nx run a:b\n",
+	    "    \xe2\x9c\x94  nx run a:b\n",
 	};
 
 	(void)state;

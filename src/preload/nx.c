@@ -97,7 +97,7 @@ static bool at_end(struct cursor *cursor)
 	return cursor->at == cursor->end;
 }
 
-/* The start of a result line up to "nx run ", in either form. */
+/* The start of a result line up to "nx run ", in any form. */
 static enum nx_form take_start(struct cursor *cursor)
 {
 	/* The square of "stopped" comes with a variation selector; do not depend on it. */
@@ -111,9 +111,34 @@ static enum nx_form take_start(struct cursor *cursor)
 		return take_one_of(cursor, groups, COUNT(groups)) && take(cursor, "> nx run ") ? NX_STATIC : NX_NONE;
 	if (take(cursor, "> nx run "))
 		return NX_STATIC;
+	if (take(cursor, "\xe2\x9c\x96 nx run "))
+		return NX_SUMMARY;
+
+	const bool indented = take(cursor, "   ");
 	if (take_one_of(cursor, icons, COUNT(icons)) && take(cursor, "  nx run "))
-		return NX_COLLAPSED;
+		return indented ? NX_DYNAMIC : NX_COLLAPSED;
 	return NX_NONE;
+}
+
+/* Some forms have their newlines in the chunk. Takes them off the cursor's end and settles the form. */
+static enum nx_form take_end(struct cursor *cursor, enum nx_form form)
+{
+	const size_t left = (size_t)(cursor->end - cursor->at);
+	const bool newline = left > 0 && cursor->end[-1] == '\n';
+
+	switch (form) {
+	case NX_STATIC:
+		if (left < 2 || !newline || cursor->end[-2] != '\n')
+			return newline ? NX_NONE : form;
+		cursor->end -= 2;
+		return NX_HEADER;
+	case NX_DYNAMIC:
+		cursor->end -= newline;
+		return newline ? NX_CHECKLIST : form;
+	default:
+		cursor->end -= newline;
+		return newline ? form : NX_NONE;
+	}
 }
 
 /* Does the rest of the line, from here to its end, say that the result came from a cache? */
@@ -168,23 +193,23 @@ bool nx_parse(const char *chunk, size_t length, struct nx_line *line)
 	/* Almost everything ends here: this runs for each write of the runner. */
 	if (length < SHORTEST || length > LONGEST)
 		return false;
-	if (chunk[0] != '>' && chunk[0] != ESC && chunk[0] != ':' && chunk[0] != '\xe2')
+	if (chunk[0] != '>' && chunk[0] != ESC && chunk[0] != ':' && chunk[0] != '\xe2' && chunk[0] != ' ')
 		return false;
 
 	cursor = (struct cursor){.at = chunk, .end = chunk + length};
 	found.form = take_start(&cursor);
 	if (found.form == NX_NONE)
 		return false;
-	found.insert_at = length;
-	if (found.form == NX_COLLAPSED) {
-		if (chunk[length - 1] != '\n')
-			return false;
-		found.insert_at = length - 1;
-		cursor.end--;
-	}
+	found.form = take_end(&cursor, found.form);
+	if (found.form == NX_NONE)
+		return false;
+	found.insert_at = (size_t)(cursor.end - chunk);
 	skip_escapes(&cursor);
 	found.id_at = (size_t)(cursor.at - chunk);
 	if (!take_rest(&cursor, &found))
+		return false;
+	/* Rust prints it plain; in colours it is a nested Nx's, whose line and newline came in one read. */
+	if (found.form == NX_HEADER && (cursor.sgr || found.cached))
 		return false;
 	found.coloured = cursor.sgr;
 	*line = found;
@@ -221,4 +246,90 @@ bool nx_line_is(const char *chunk, size_t length, const struct nx_line *line, co
 	if (is_task(cursor, project, target, configuration, false))
 		return true;
 	return strchr(target, ':') && is_task(cursor, project, target, configuration, true);
+}
+
+/* The colours of a run that is over: green, or red. While tasks run the rule is cyan, above a task of its own grey. */
+static bool has_colour_of_end(const char *chunk, size_t length)
+{
+	for (size_t at = 0; at + 5 <= length; at++)
+		if (memcmp(chunk + at, "\x1b[32m", 5) == 0 || memcmp(chunk + at, "\x1b[31m", 5) == 0)
+			return true;
+	return false;
+}
+
+/* "————…": at least ten em dashes and nothing else. */
+static bool is_rule(struct cursor cursor)
+{
+	size_t dashes = 0;
+
+	while (take(&cursor, "\xe2\x80\x94"))
+		dashes++;
+	(void)take(&cursor, "\n");
+	return dashes >= 10 && at_end(&cursor);
+}
+
+/* " failed", and perhaps a duration in parentheses, at the end of the title. A name may hold the word as well. */
+static bool ends_failed(struct cursor cursor)
+{
+	bool failed = false;
+
+	while (!at_end(&cursor)) {
+		if (take(&cursor, " failed")) {
+			failed = true;
+		} else if (failed && take(&cursor, " (")) {
+			while (!at_end(&cursor) && *cursor.at != ')')
+				cursor.at++;
+			failed = take(&cursor, ")");
+		} else {
+			failed = failed && *cursor.at == '\n';
+			cursor.at++;
+		}
+	}
+	return failed;
+}
+
+static enum nx_place title_of(struct cursor cursor)
+{
+	static const char *const ends[] = {"Successfully ran ", "Ran target", "Cancelled "};
+
+	if (!take(&cursor, " NX "))
+		return NX_TEXT;
+	while (take(&cursor, " "))
+		;
+	if (take_one_of(&cursor, ends, COUNT(ends)))
+		return NX_TITLE;
+	if (take(&cursor, "Running target"))
+		return ends_failed(cursor) ? NX_TITLE : NX_TEXT;
+	skip_escapes(&cursor);
+	if (cursor.at == cursor.end || !in_range(*cursor.at, '1', '9'))
+		return NX_TEXT;
+	while (!at_end(&cursor) && in_range(*cursor.at, '0', '9'))
+		cursor.at++;
+	return take(&cursor, " task") ? NX_COUNTS : NX_TEXT;
+}
+
+enum nx_place nx_place_of(const char *chunk, size_t length)
+{
+	struct cursor cursor = {.at = chunk, .end = chunk + length};
+
+	if (length > LONGEST)
+		return NX_TEXT;
+	if (at_end(&cursor))
+		return NX_NOTHING;
+	if (*cursor.at == '\n' || *cursor.at == '\r') {
+		(void)take(&cursor, "\r");
+		return take(&cursor, "\n") && at_end(&cursor) ? NX_BLANK : NX_TEXT;
+	}
+	if (*cursor.at == ' ')
+		return title_of(cursor);
+	return is_rule(cursor) && has_colour_of_end(chunk, length) ? NX_RULE : NX_TEXT;
+}
+
+size_t nx_prefix(const char *chunk, size_t length, const char *project)
+{
+	struct cursor cursor = {.at = chunk, .end = chunk + length};
+
+	if (!take(&cursor, project) || !take(&cursor, ":") || !take(&cursor, " "))
+		return 0;
+	return (size_t)(cursor.at - chunk);
 }

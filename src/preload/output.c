@@ -1,56 +1,158 @@
 #include "preload/output.h"
 
-#include "preload/annotate.h"
-#include "preload/nx.h"
+#include "preload/last_peak.h"
 #include "preload/real.h"
 #include "preload/result.h"
-#include "preload/runtime.h"
-#include "preload/tasks.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How long a suffix that the kernel took in part may wait for its rest; and the longest chunk that is worth a look. */
 enum { REST_TIMEOUT_MS = 1000, LONGEST = 4096 };
 
-static bool is_output(int fd)
-{
-	struct stat status;
+/* Where an output stands: a line of our own may begin only where one ended. */
+enum edge { EDGE_UNKNOWN, EDGE_LINE_END, EDGE_IN_LINE };
 
-	if (fstat(fd, &status) != 0)
-		return false;
-	for (int i = 0; i < 2; i++)
-		if (heaplog_runtime.output_known[i] && heaplog_runtime.output_device[i] == status.st_dev &&
-		    heaplog_runtime.output_inode[i] == status.st_ino &&
-		    heaplog_runtime.output_rdev[i] == status.st_rdev)
-			return true;
-	return false;
-}
+/* stdout and stderr; [0] alone where they are the same. */
+static _Atomic enum edge edges[2];
+static _Atomic bool coloured[2];
 
-/* The finished task that this chunk is the result line of; it is then ours alone to annotate (ANNOTATING). Where
- * several names fit ("a:build" and "a:build it", since arguments may follow a name) the longest is meant. */
-static struct task *match(const char *chunk, size_t length, struct nx_line *line)
-{
-	struct task *best = NULL;
-	uint32_t expected = TASK_FINISHED;
+/* Rows of the terminal are drawn again and again (the dynamic display). */
+static _Atomic bool redrawn[2];
 
-	if (!chunk || length > LONGEST || !runtime_readable(chunk, length) || !nx_parse(chunk, length, line) ||
-	    line->cached)
-		return NULL;
-	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
-		if (atomic_load(&task->state) == TASK_FINISHED && task->project &&
-		    (!best || strlen(task->name) > strlen(best->name)) &&
-		    nx_line_is(chunk, length, line, task_text(task, task->project), task_text(task, task->target),
-			       task_text(task, task->configuration)))
-			best = task;
-	return best && atomic_compare_exchange_strong(&best->state, &expected, TASK_ANNOTATING) ? best : NULL;
-}
+/* The TUI has the terminal (\e[?1049h): nothing of ours may appear before it has given it back. */
+static _Atomic bool alternate_screen;
 
 /* The descriptor on which the kernel took a part of a chunk: what comes there next is the rest, which may look like a
  * result line of its own. -1: none. */
 static _Atomic int broken_off = -1;
+
+static bool is_at(const struct stat *status, int i)
+{
+	return heaplog_runtime.output_known[i] && heaplog_runtime.output_device[i] == status->st_dev &&
+	       heaplog_runtime.output_inode[i] == status->st_ino && heaplog_runtime.output_rdev[i] == status->st_rdev;
+}
+
+/* By identity, since libuv opens a terminal anew under another number. 0, 1, or -1: neither. */
+static int stream_of(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return -1;
+	return is_at(&status, 0) ? 0 : is_at(&status, 1) ? 1 : -1;
+}
+
+/* One chunk as the matcher sees it. */
+struct look {
+	bool is_line;
+	struct nx_line line;
+	enum nx_place place;
+};
+
+static struct look look_at(const char *chunk, size_t length)
+{
+	struct look look = {.place = NX_TEXT};
+
+	if (!length)
+		look.place = NX_NOTHING;
+	if (!chunk || !length || length > LONGEST || !runtime_readable(chunk, length))
+		return look;
+	look.is_line = nx_parse(chunk, length, &look.line);
+	if (!look.is_line)
+		look.place = nx_place_of(chunk, length);
+	return look;
+}
+
+/* A header before its task's start, if there is no task that it can be the result of. */
+static bool is_header(const char *chunk, const struct look *look)
+{
+	return look->is_line && !look->line.cached && chunk[0] != ':' &&
+	       (look->line.form == NX_STATIC || look->line.form == NX_HEADER);
+}
+
+static void note_escape(const char *chunk, size_t length, int stream)
+{
+	if (length == 4 && memcmp(chunk, "\x1b[0K", 4) == 0)
+		atomic_store(&redrawn[stream], true);
+	if (length == 8 && memcmp(chunk, "\x1b[?1049", 7) == 0)
+		atomic_store(&alternate_screen, chunk[7] == 'h');
+}
+
+/* Nobody's process yet: the first header comes before the first task. */
+static bool is_ours(void)
+{
+	const pid_t owner = atomic_load(&heaplog_process->owner);
+
+	return owner == 0 || owner == getpid();
+}
+
+void output_passed(int fd, const char *bytes, size_t length, size_t taken)
+{
+	const int saved = errno;
+	struct look look = {.place = NX_TEXT};
+	int stream;
+
+	/* A part of it: the rest follows, in another piece. */
+	if (length == 8 && (taken == length || runtime_readable(bytes, length)))
+		note_escape(bytes, length, 0);
+	if (taken == length && length <= LONGEST && !atomic_load(&alternate_screen) &&
+	    nx_parse(bytes, length, &look.line)) {
+		look.is_line = true;
+		if (is_header(bytes, &look) && is_ours() && (stream = stream_of(fd)) >= 0) {
+			own_line_header(bytes, length, &look.line);
+			atomic_store(&coloured[stream], look.line.coloured);
+			/* From here on all that passes is looked at. */
+			atomic_store(&edges[stream], look.line.form == NX_HEADER ? EDGE_LINE_END : EDGE_IN_LINE);
+		}
+	}
+	errno = saved;
+}
+
+void output_awaits(void)
+{
+	for (int i = 0; i < 2 && !output_matters(); i++)
+		atomic_store(&edges[i], EDGE_UNKNOWN);
+}
+
+void output_forget(void)
+{
+	for (int i = 0; i < 2; i++) {
+		atomic_store(&edges[i], EDGE_UNKNOWN);
+		atomic_store(&redrawn[i], false);
+	}
+	atomic_store(&alternate_screen, false);
+	atomic_store(&broken_off, -1);
+	own_line_forget();
+}
+
+/* The finished task that this chunk is the result line of. Where several names fit ("a:build" and "a:build it", since
+ * arguments may follow a name) the longest is meant. */
+static struct task *match(const char *chunk, size_t length, const struct look *look)
+{
+	struct task *best = NULL;
+
+	if (!look->is_line || look->line.cached || look->line.form == NX_HEADER)
+		return NULL;
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
+		if (atomic_load(&task->state) == TASK_FINISHED && task->project &&
+		    (!best || strlen(task->name) > strlen(best->name)) &&
+		    nx_line_is(chunk, length, &look->line, task_text(task, task->project),
+			       task_text(task, task->target), task_text(task, task->configuration)))
+			best = task;
+	return best;
+}
+
+/* One thread alone annotates a task. */
+static bool claim(struct task *task)
+{
+	uint32_t expected = TASK_FINISHED;
+
+	return atomic_compare_exchange_strong(&task->state, &expected, TASK_ANNOTATING);
+}
 
 static void settle(struct task *task, bool annotated)
 {
@@ -61,7 +163,7 @@ static void settle(struct task *task, bool annotated)
 		board_wake(heaplog_board);
 }
 
-/* The kernel took a part of the suffix (a socket, a full disk): the rest follows, or the line would stay broken. */
+/* The kernel took a part of our text (a socket, a full disk): the rest follows, or the line would stay broken. */
 static void write_rest(int fd, const char *text, size_t length)
 {
 	while (length) {
@@ -78,12 +180,12 @@ static void write_rest(int fd, const char *text, size_t length)
 }
 
 /* One result line with its suffix in one write, which a pipe takes whole or not at all (up to PIPE_BUF): another writer
- * cannot come between, and a full pipe is the EAGAIN that the runner knows. */
-static ssize_t write_line(int fd, const char *chunk, size_t length, const struct nx_line *line, struct task *task)
+ * cannot come between, and a full pipe is the EAGAIN that the runner knows. *annotated: the suffix is there. */
+static ssize_t write_line(int fd, const char *chunk, size_t length, const struct nx_line *line,
+			  const struct figure *figure, bool *annotated)
 {
 	char suffix[ANNOTATE_SUFFIX_MAX + 1];
-	const struct figure figure = result_figure(task);
-	size_t added = annotate_suffix(&figure, line->coloured, suffix);
+	size_t added = annotate_suffix(figure, line->coloured, suffix);
 	struct iovec parts[3] = {
 	    {.iov_base = (void *)(uintptr_t)chunk, .iov_len = line->insert_at},
 	    {.iov_base = suffix, .iov_len = added},
@@ -92,21 +194,17 @@ static ssize_t write_line(int fd, const char *chunk, size_t length, const struct
 	ssize_t taken;
 	int saved;
 
-	/* What was seen on the screen is in the file, whatever happens to the runner next. */
-	tasks_await_record(task);
 	if (length + added > PIPE_BUF)
 		added = parts[1].iov_len = 0;
 	taken = real()->writev(fd, parts, 3);
 	saved = errno;
-	if (taken > (ssize_t)line->insert_at && (size_t)taken < line->insert_at + added) {
+	*annotated = added ? taken > (ssize_t)line->insert_at : taken == (ssize_t)length && !figure->peak;
+	if (*annotated && (size_t)taken < line->insert_at + added) {
 		write_rest(fd, suffix + ((size_t)taken - line->insert_at), line->insert_at + added - (size_t)taken);
 		taken = (ssize_t)(line->insert_at + added);
 	}
 	if (taken >= 0 && (size_t)taken < length + added)
 		atomic_store(&broken_off, fd);
-	/* A line that broke off in its middle comes back as a fragment, which is no result line: it has had its chance.
-	 */
-	settle(task, taken > 0);
 	if (taken > (ssize_t)line->insert_at)
 		taken -= (ssize_t)added;
 	errno = saved;
@@ -136,60 +234,187 @@ static bool is_sound(const struct iovec *iov, int count)
 	return true;
 }
 
-/* Writes iov in pieces that end before and after each result line, as the kernel would take them one after the other.
- */
-ssize_t output_writev(int fd, const struct iovec *iov, int count)
-{
-	ssize_t total = 0;
-	int first = 0; /* iovecs [first, at) wait to be written unchanged */
-	int rest = fd; /* the first iovec is the rest of a chunk when broken_off says so */
+/* A writev of the runner on its way. */
+struct passage {
+	int fd;
+	int stream;
+	const struct iovec *iov;
+	int first;      /* iovecs [first, at) wait to be written unchanged */
+	bool rest;      /* iov[0] is the rest of a chunk */
+	ssize_t total;  /* bytes of the caller's that the kernel has */
+	enum edge edge; /* where the output stands before the iovec that is looked at */
+};
 
-	if (count <= 0 || count > IOV_MAX || !runtime_is_owner() || !is_output(fd) || !is_sound(iov, count))
-		return real()->writev(fd, iov, count);
-	const int skip = atomic_compare_exchange_strong(&broken_off, &rest, -1) ? 1 : 0;
-	for (int at = 0; at <= count; at++) {
-		struct nx_line line;
-		struct task *task = at < count && at >= skip ? match(iov[at].iov_base, iov[at].iov_len, &line) : NULL;
-		size_t wanted = 0;
+static enum edge edge_after(enum edge before, const struct iovec *chunk, const struct look *look)
+{
+	const char *end = (const char *)chunk->iov_base + chunk->iov_len - 1;
+
+	if (look->place == NX_NOTHING)
+		return before;
+	return runtime_readable(end, 1) && *end == '\n' ? EDGE_LINE_END : EDGE_IN_LINE;
+}
+
+/* The iovecs before at. False: the kernel did not take them all, and total, or -1 with errno, is what to return. */
+static bool flush(struct passage *passage, int at)
+{
+	const struct iovec *iov = passage->iov + passage->first;
+	size_t wanted = 0;
+	ssize_t taken;
+
+	if (at == passage->first)
+		return true;
+	for (int i = passage->first; i < at; i++)
+		wanted += passage->iov[i].iov_len;
+	taken = real()->writev(passage->fd, iov, at - passage->first);
+	if (taken >= 0 && (size_t)taken == wanted) {
+		passage->total += taken;
+		passage->first = at;
+		atomic_store(&edges[passage->stream], passage->edge);
+		return true;
+	}
+	if (taken > 0 || (passage->rest && passage->first == 0)) {
+		atomic_store(&broken_off, ends_chunk(iov, at - passage->first, taken) ? -1 : passage->fd);
+		atomic_store(&edges[passage->stream], EDGE_UNKNOWN);
+	}
+	passage->total = taken < 0 && passage->total ? passage->total : passage->total + taken;
+	return false;
+}
+
+/* The lines of our own that are due before iov[at]. False: see flush. */
+static bool own_lines(struct passage *passage, int at, const struct look *look)
+{
+	const char *chunk = passage->iov[at].iov_base;
+	const size_t length = passage->iov[at].iov_len;
+	char text[OWN_LINE_MAX + 1];
+	const bool rows = atomic_load(&redrawn[passage->stream]);
+	struct task *task;
+	bool written = false;
+
+	while ((task = own_line_due(chunk, length, look->place, look->is_line, rows)) != NULL) {
+		size_t size;
 		ssize_t taken;
 
-		if (!task && at < count)
-			continue;
-		for (int i = first; i < at; i++)
-			wanted += iov[i].iov_len;
-		if (at > first || (at == count && total == 0)) {
-			taken = real()->writev(fd, iov + first, at - first);
-			if (taken < 0 || (size_t)taken < wanted) {
-				if (task)
-					settle(task, false);
-				if (taken > 0 || (skip && first == 0))
-					atomic_store(&broken_off, ends_chunk(iov + first, at - first, taken) ? -1 : fd);
-				return taken < 0 && total ? total : total + taken;
-			}
-			total += taken;
-		}
-		if (!task)
+		if (!flush(passage, at))
+			return false;
+		if (!claim(task))
 			break;
-		taken = write_line(fd, iov[at].iov_base, iov[at].iov_len, &line, task);
-		if (taken < 0 || (size_t)taken < iov[at].iov_len)
-			return taken < 0 && total ? total : total + taken;
-		total += taken;
-		first = at + 1;
+		tasks_await_record(task);
+		size = own_line_text(task, atomic_load(&coloured[passage->stream]), rows, text);
+		taken = size ? real()->write(passage->fd, text, size) : 0;
+		if (size && taken > 0 && (size_t)taken < size)
+			write_rest(passage->fd, text + taken, size - (size_t)taken);
+		/* A full pipe: the runner will come with the same chunk again, or the closing lines have it. */
+		settle(task, taken > 0 || !size);
+		if (size && taken <= 0)
+			return true;
+		written = written || size;
 	}
-	return total;
+	/* A blank line between ours and a title. */
+	if (written && (look->place == NX_TITLE || look->place == NX_COUNTS))
+		real()->write(passage->fd, "\n", 1);
+	return true;
+}
+
+/* iov[at] if it is a result line, with its suffix. False: see flush. */
+static bool result_line(struct passage *passage, int at, const struct look *look, bool owner)
+{
+	const struct iovec *chunk = &passage->iov[at];
+	struct task *task = owner ? match(chunk->iov_base, chunk->iov_len, look) : NULL;
+	struct figure figure = {.peak = 0};
+	bool annotated = false;
+	ssize_t taken;
+
+	if (!task && look->line.cached)
+		figure = last_peak(chunk->iov_base, chunk->iov_len, &look->line);
+	if (!task && !figure.peak)
+		return true;
+	if (!flush(passage, at))
+		return false;
+	if (task) {
+		if (!claim(task))
+			return true;
+		/* What was seen on the screen is in the file, whatever happens to the runner next. */
+		tasks_await_record(task);
+		figure = result_figure(task);
+	}
+	taken = write_line(passage->fd, chunk->iov_base, chunk->iov_len, &look->line, &figure, &annotated);
+	if (task) /* otherwise it is left for a line of its own: a line that broke off comes back as a fragment */
+		settle(task, annotated);
+	if (taken == (ssize_t)chunk->iov_len) {
+		passage->total += taken;
+		passage->first = at + 1;
+		atomic_store(&edges[passage->stream], edge_after(passage->edge, chunk, look));
+		return true;
+	}
+	if (taken > 0)
+		atomic_store(&edges[passage->stream], EDGE_UNKNOWN);
+	passage->total = taken < 0 && passage->total ? passage->total : passage->total + taken;
+	return false;
+}
+
+static bool notes_colour(const struct iovec *chunk, const struct look *look)
+{
+	return look->place == NX_RULE || ((look->place == NX_TITLE || look->place == NX_COUNTS) &&
+					  memchr(chunk->iov_base, '\x1b', chunk->iov_len));
+}
+
+static bool one_chunk(struct passage *passage, int at, bool owner)
+{
+	const struct iovec *chunk = &passage->iov[at];
+	const bool fresh = at > 0 || !passage->rest;
+	const struct look look = fresh ? look_at(chunk->iov_base, chunk->iov_len) : (struct look){.place = NX_TEXT};
+
+	if (look.place == NX_NOTHING && chunk->iov_len)
+		note_escape(chunk->iov_base, chunk->iov_len, passage->stream);
+	if (fresh && !atomic_load(&alternate_screen)) {
+		if (look.is_line)
+			atomic_store(&coloured[passage->stream], look.line.coloured);
+		else if (look.place == NX_TITLE || look.place == NX_COUNTS || look.place == NX_RULE)
+			atomic_store(&coloured[passage->stream], notes_colour(chunk, &look));
+		if (owner) {
+			const bool result = look.is_line && match(chunk->iov_base, chunk->iov_len, &look);
+
+			own_line_passes(chunk->iov_base, chunk->iov_len, look.place, look.is_line);
+			if (!result && passage->edge == EDGE_LINE_END && !own_lines(passage, at, &look))
+				return false;
+		}
+		if (look.is_line) {
+			const int first = passage->first;
+
+			if (!result_line(passage, at, &look, owner))
+				return false;
+			if (passage->first == first && passage->first <= at && is_header(chunk->iov_base, &look) &&
+			    !(owner && match(chunk->iov_base, chunk->iov_len, &look)))
+				own_line_header(chunk->iov_base, chunk->iov_len, &look.line);
+		}
+	}
+	passage->edge = edge_after(passage->edge, chunk, &look);
+	return true;
+}
+
+/* Writes iov in pieces that end before and after what is ours, as the kernel would take them one after the other. */
+ssize_t output_writev(int fd, const struct iovec *iov, int count)
+{
+	struct passage passage = {.fd = fd, .iov = iov};
+	int rest = fd;
+
+	if (count <= 0 || count > IOV_MAX || !is_ours() || (passage.stream = stream_of(fd)) < 0 ||
+	    !is_sound(iov, count))
+		return real()->writev(fd, iov, count);
+	const bool owner = runtime_is_owner();
+	passage.rest = atomic_compare_exchange_strong(&broken_off, &rest, -1);
+	passage.edge = passage.rest ? EDGE_IN_LINE : atomic_load(&edges[passage.stream]);
+	for (int at = 0; at < count; at++)
+		if (!one_chunk(&passage, at, owner))
+			return passage.total;
+	flush(&passage, count);
+	return passage.total;
 }
 
 ssize_t output_write(int fd, const void *buffer, size_t count)
 {
 	struct iovec one = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = count};
-	struct nx_line line;
-	ssize_t taken;
 
-	if (atomic_load_explicit(&broken_off, memory_order_relaxed) == fd ||
-	    (count <= LONGEST && runtime_readable(buffer, count) && nx_parse(buffer, count, &line)))
-		return output_writev(fd, &one, 1);
-	taken = real()->write(fd, buffer, count);
-	if (taken > 0 && (size_t)taken < count)
-		atomic_store(&broken_off, fd);
-	return taken;
+	/* writev refuses what write cuts. */
+	return count > SSIZE_MAX ? real()->write(fd, buffer, count) : output_writev(fd, &one, 1);
 }

@@ -1,9 +1,20 @@
-/* The runner's writes: where a result line passes, its suffix goes with it. */
+/* The runner's writes: where a result line passes, its suffix goes with it; where Nx prints none, a line of our own. */
 #ifndef HEAPLOG_PRELOAD_OUTPUT_H
 #define HEAPLOG_PRELOAD_OUTPUT_H
 
+#include "preload/own_line.h"
+#include "preload/runtime.h"
+
 #include <sys/types.h>
 #include <sys/uio.h>
+
+/* Must a write be looked at before the kernel has it? False for the whole time in which no task of the runner is
+ * finished and nothing is known of earlier runs. */
+static inline bool output_matters(void)
+{
+	return atomic_load_explicit(&heaplog_process->pending, memory_order_relaxed) || own_line_learns() ||
+	       heaplog_runtime.results[0];
+}
 
 /* As writev(2) for the caller: the same bytes, the same errors, and counts of the caller's bytes only. Cancellation
  * point like the real one; no lock is held across it. */
@@ -11,5 +22,21 @@ ssize_t output_writev(int fd, const struct iovec *iov, int count);
 
 /* As write(2), likewise. buffer is not NULL. */
 ssize_t output_write(int fd, const void *buffer, size_t count);
+
+/* The kernel has taken so many bytes of a chunk: is it a header before a task's start, or the alternate screen? Keeps
+ * errno. */
+void output_passed(int fd, const char *chunk, size_t length, size_t taken);
+
+/* Can this be what output_passed looks for? All else costs this much. What the kernel has read can be read. */
+static inline bool output_is_passage(const char *chunk, size_t length, ssize_t taken)
+{
+	return taken > 0 && length >= 8 && (chunk[0] == '>' || chunk[0] == '\x1b');
+}
+
+/* A task is about to be finished: what passed before it was perhaps not seen. */
+void output_awaits(void);
+
+/* A runner that begins anew, in the child of a fork. */
+void output_forget(void);
 
 #endif

@@ -195,6 +195,7 @@ __attribute__((constructor)) static void start(void)
 	note_outputs();
 	result_reserve();
 	dl_iterate_phdr(add_tls, &heaplog_runtime.tls_size);
+	heaplog_runtime.lines = heaplog_runtime.rule.preset == TASK_NX;
 	heaplog_runtime.on = true;
 done:
 	errno = saved;

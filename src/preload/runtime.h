@@ -16,6 +16,7 @@ enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256, RUNTIME_DIRECTORY_MAX = 
 /* Written by the constructor and read-only from then on. All zero, that is off, before it and where it declined. */
 struct runtime {
 	bool on;
+	bool lines;           /* the runner's own lines are known, so that its writes are looked at */
 	bool no_colour;       /* NO_COLOR */
 	pid_t started;        /* the process in which the constructor ran */
 	bool output_known[2]; /* stdout and stderr were open at the start */

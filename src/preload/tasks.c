@@ -2,6 +2,7 @@
 
 #include "preload/closing.h"
 #include "preload/exact.h"
+#include "preload/output.h"
 #include "preload/result.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
@@ -19,6 +20,7 @@ void tasks_forget(void)
 	atomic_store(&first_task, NULL);
 	board_file_forget();
 	closing_forget();
+	output_forget();
 }
 
 struct task *tasks_first(void)
@@ -44,7 +46,7 @@ static const char *slot_text(const struct slot_bulk *bulk, uint32_t offset)
 /* Does the task's result line come by the runner's hand, so that the write wrapper has something to wait for? */
 static bool has_line(void)
 {
-	return heaplog_runtime.rule.preset == TASK_NX;
+	return heaplog_runtime.lines;
 }
 
 /* A task that has several commands has several children, at once or one after the other (run-commands): the same task
@@ -299,8 +301,10 @@ static void finish(struct task *task)
 		return;
 	}
 	atomic_store(&task->state, TASK_FINISHED);
-	if (has_line())
+	if (has_line()) {
+		output_awaits();
 		atomic_fetch_add(&heaplog_process->pending, 1);
+	}
 }
 
 void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
@@ -427,7 +431,8 @@ void tasks_flush(void)
 		/* A sampler may be in the middle of it. */
 		tasks_await_record(task);
 		runtime_lock(mask);
-		if (!has_line())
+		/* Of Nx what has neither a line nor a place for one of ours. */
+		if (!has_line() || atomic_load(&task->state) != TASK_ANNOTATED)
 			closing_add(task);
 		runtime_unlock(mask);
 	}

@@ -1,22 +1,25 @@
-/* write and writev. Everything but a finished task's result line goes straight on; bash, printf and stdio write inside
- * libc and do not come this way. */
+/* write and writev. Most of what is written goes straight on; bash, printf and stdio write inside libc and do not come
+ * this way. */
 #include "preload/output.h"
 #include "preload/real.h"
-#include "preload/runtime.h"
 
+#include <errno.h>
 #include <unistd.h>
-
-static inline bool nothing_pending(void)
-{
-	return __builtin_expect(atomic_load_explicit(&heaplog_process->pending, memory_order_relaxed) == 0, 1);
-}
 
 /* ssize_t write(int fd, const void *buf, size_t count); */
 HEAPLOG_EXPORT ssize_t write(int fd, const void *buffer, size_t count)
 {
-	if (nothing_pending() || !buffer)
+	ssize_t taken;
+
+	if (!heaplog_runtime.lines)
 		return real()->write(fd, buffer, count);
-	return output_write(fd, buffer, count);
+	if (output_matters() && buffer)
+		return output_write(fd, buffer, count);
+	taken = real()->write(fd, buffer, count);
+	/* Only now: what the kernel has read can be read. */
+	if (output_is_passage(buffer, count, taken))
+		output_passed(fd, buffer, count, (size_t)taken);
+	return taken;
 }
 
 HEAPLOG_ALIAS(__write, write);
@@ -24,7 +27,18 @@ HEAPLOG_ALIAS(__write, write);
 /* ssize_t writev(int fd, const struct iovec *iov, int iovcnt); */
 HEAPLOG_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	if (nothing_pending() || !iov)
+	ssize_t taken;
+
+	if (!heaplog_runtime.lines)
 		return real()->writev(fd, iov, count);
-	return output_writev(fd, iov, count);
+	if (output_matters() && iov)
+		return output_writev(fd, iov, count);
+	taken = real()->writev(fd, iov, count);
+	for (ssize_t left = taken, i = 0; left > 0 && i < count; left -= (ssize_t)iov[i++].iov_len) {
+		const size_t part = (size_t)left < iov[i].iov_len ? (size_t)left : iov[i].iov_len;
+
+		if (output_is_passage(iov[i].iov_base, iov[i].iov_len, (ssize_t)part))
+			output_passed(fd, iov[i].iov_base, iov[i].iov_len, part);
+	}
+	return taken;
 }

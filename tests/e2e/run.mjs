@@ -99,7 +99,8 @@ compare('killed command', many('one-shot'), { status: 1, signal: 'SIGKILL' });
 compare('run-commands', many('one'));
 compare('colon in the target', many('col:on'));
 compare('configuration', many('cfg', '-c', 'production', '--output-style=static'));
-compare('streamed: records only', many('one', '--output-style=stream'), { inline: false });
+compare('streamed', many('one', '--output-style=stream'));
+compare('streamed, one task', ['run', '@acme/a:one', '--skip-nx-cache'], { tasks: 1 });
 
 // Several commands: at the same time their sum, one after the other the larger.
 {
