@@ -1,0 +1,245 @@
+/* The cases: programs that hold so much, for so long. Each step waits for the one before, not for a time, so that what
+ * is held at once is known however loaded the machine is; while all stand still the largest sum is read and stated.
+ *
+ *   cases CASE            with ACCURACY_STAGE=FILE, ACCURACY_DELAY_MS=N (so that no sampler's ticks are in step)
+ *   cases child N MB MS   one of its processes: holds MB until it is released, or for MS where that is not 0 */
+#include "stage.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static struct stage *stage;
+
+static void *hold(size_t megabytes)
+{
+	const size_t bytes = megabytes << 20;
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		exit(91);
+	memset(memory, 1, bytes);
+	return memory;
+}
+
+static uint64_t resident(pid_t pid)
+{
+	char path[64];
+	uint64_t bytes;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/statm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	bytes = fd < 0 ? 0 : stage_resident(fd);
+	close(fd);
+	return bytes;
+}
+
+static uint64_t proportional(pid_t pid)
+{
+	char path[64], line[256];
+	unsigned long long kilobytes = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof line, file) && sscanf(line, "Pss: %llu", &kilobytes) != 1)
+		continue;
+	if (file)
+		fclose(file);
+	return kilobytes << 10;
+}
+
+static void state(uint64_t truth)
+{
+	if (truth > atomic_load(&stage->truth))
+		atomic_store(&stage->truth, truth);
+}
+
+static void join(void)
+{
+	const uint64_t at = atomic_fetch_add(&stage->count, 1);
+
+	if (at >= STAGE_PROCESSES)
+		exit(92);
+	atomic_store(&stage->pids[at], getpid());
+}
+
+static void await(_Atomic uint32_t *flag)
+{
+	while (!atomic_load(flag))
+		stage_sleep(0.5);
+}
+
+static pid_t start(int child, int megabytes, int ms)
+{
+	char words[3][16];
+	char *argv[] = {(char *)(uintptr_t) "cases", (char *)(uintptr_t) "child", words[0], words[1], words[2], NULL};
+	pid_t pid;
+
+	snprintf(words[0], sizeof words[0], "%d", child);
+	snprintf(words[1], sizeof words[1], "%d", megabytes);
+	snprintf(words[2], sizeof words[2], "%d", ms);
+	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) != 0)
+		exit(93);
+	return pid;
+}
+
+static void release(int child, pid_t pid)
+{
+	atomic_store(&stage->releases[child], 1);
+	waitpid(pid, NULL, 0);
+}
+
+/* Children of 100 MB that come one after another. all: until four are there at once, for 400 ms. Otherwise three, for
+ * 200 ms, and the fourth when two of them have gone: never more than three, though the marks of four would add up. */
+static void four(bool all)
+{
+	const int together = all ? 4 : 3;
+	uint64_t sum = resident(getpid());
+	pid_t pids[4];
+
+	for (int i = 0; i < together; i++) {
+		pids[i] = start(i, 100, 0);
+		await(&stage->holds[i]);
+		if (i + 1 < together)
+			stage_sleep(200);
+	}
+	for (int i = 0; i < together; i++)
+		sum += resident(pids[i]);
+	state(sum);
+	stage_sleep(all ? 400 : 200);
+	if (!all) {
+		release(0, pids[0]);
+		release(1, pids[1]);
+		pids[3] = start(3, 100, 0);
+		await(&stage->holds[3]);
+		stage_sleep(200);
+	}
+	for (int i = all ? 0 : 2; i < 4; i++) {
+		release(i, pids[i]);
+		stage_sleep(100);
+	}
+}
+
+static void one_after_another(void)
+{
+	for (int i = 0; i < 200; i++) {
+		const pid_t pid = start(i, 30, 0);
+
+		await(&stage->holds[i]);
+		state(resident(getpid()) + resident(pid));
+		stage_sleep(20);
+		release(i, pid);
+	}
+}
+
+/* The process in the middle is gone before the orphan has anything. */
+static void orphan(int megabytes, int ms, bool session)
+{
+	const pid_t middle = fork();
+	int status;
+
+	if (middle == 0) {
+		if (session)
+			setsid();
+		start(0, megabytes, ms);
+		_exit(0);
+	}
+	waitpid(middle, &status, 0);
+	await(&stage->holds[0]);
+	atomic_store(&stage->releases[0], 1);
+	await(&stage->holds[1]);
+	stage_sleep(100);
+}
+
+static void sharing(void)
+{
+	uint64_t sum = 0, shared = 0;
+	pid_t pids[5] = {getpid()};
+
+	hold(200);
+	for (int i = 1; i < 5; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			join();
+			atomic_store(&stage->holds[i], 1);
+			await(&stage->releases[i]);
+			exit(0);
+		}
+		await(&stage->holds[i]);
+	}
+	for (int i = 0; i < 5; i++) {
+		sum += resident(pids[i]);
+		shared += proportional(pids[i]);
+	}
+	state(sum);
+	atomic_store(&stage->truth_pss, shared);
+	stage_sleep(1000);
+	for (int i = 1; i < 5; i++)
+		release(i, pids[i]);
+}
+
+static int child(int number, int megabytes, int ms)
+{
+	hold((size_t)megabytes);
+	if (ms) { /* an orphan: it states the sum itself, with the root's, and says when it ends */
+		state(resident((pid_t)atomic_load(&stage->root)) + resident(getpid()));
+		atomic_store(&stage->holds[number], 1);
+		stage_sleep(ms);
+		atomic_store(&stage->holds[number + 1], 1);
+	} else {
+		atomic_store(&stage->holds[number], 1);
+		await(&stage->releases[number]);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *file = getenv("ACCURACY_STAGE"), *delay = getenv("ACCURACY_DELAY_MS");
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (!file)
+		return 2;
+	stage = stage_map(file);
+	join();
+	if (argc == 5 && strcmp(name, "child") == 0)
+		return child(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+	atomic_store(&stage->root, (uint64_t)getpid());
+	while (!atomic_load(&stage->go))
+		stage_sleep(0.5);
+	stage_sleep(delay ? atof(delay) : 0);
+	if (strcmp(name, "hold") == 0 || strcmp(name, "hold-short") == 0) {
+		hold(200);
+		state(resident(getpid()));
+		stage_sleep(strcmp(name, "hold") == 0 ? 2000 : 200);
+	} else if (strcmp(name, "spike") == 0) {
+		stage_sleep(1000);
+		void *memory = hold(300);
+
+		state(resident(getpid()));
+		stage_sleep(50);
+		munmap(memory, (size_t)300 << 20);
+		stage_sleep(1700);
+	} else if (strcmp(name, "four") == 0 || strcmp(name, "three") == 0) {
+		four(*name == 'f');
+	} else if (strcmp(name, "churn") == 0) {
+		one_after_another();
+	} else if (strcmp(name, "orphan") == 0 || strcmp(name, "orphan-setsid") == 0) {
+		orphan(200, 2000, strcmp(name, "orphan") != 0);
+	} else if (strcmp(name, "orphan-short") == 0) {
+		orphan(50, 45, false); /* 60 ms with its exec and the 10 ms that 50 MB take */
+	} else if (strcmp(name, "shared") == 0 || strcmp(name, "shared-pss") == 0) {
+		sharing();
+	} else {
+		fprintf(stderr, "cases: no case '%s'\n", name);
+		return 2;
+	}
+	return 0;
+}
