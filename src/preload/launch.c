@@ -163,6 +163,7 @@ void launch_spawned(struct launch *launch, pid_t pid)
 	if (launch->slot && pid > 0 && launch->slot->kind == SLOT_TASK) {
 		launch->slot->pid = pid;
 		launch->slot->carry_over = own_maxrss();
+		atomic_store(&launch->slot->polled, 1);
 		board_publish(launch->board, launch->slot);
 		sampler_start(pid);
 	} else if (launch->slot) {

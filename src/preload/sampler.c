@@ -449,13 +449,21 @@ void sampler_forked(pid_t pid, uint64_t before_ns)
 	errno = saved;
 }
 
-/* waitpid may be called in a handler of SIGCHLD, which can have interrupted malloc, and pthread_create allocates.
- * During such a handler its signal is blocked. */
+/* waitpid and write may be called in a handler, which can have interrupted malloc, and pthread_create allocates: a
+ * deadlock (seen with a timer's handler that waits). During a handler its signal is blocked, unless SA_NODEFER says
+ * otherwise: a program with such a handler gets its samplers elsewhere. */
 static bool may_be_in_handler(void)
 {
+	struct sigaction action;
 	sigset_t mask;
 
-	return pthread_sigmask(SIG_SETMASK, NULL, &mask) != 0 || sigismember(&mask, SIGCHLD) == 1;
+	if (pthread_sigmask(SIG_SETMASK, NULL, &mask) != 0)
+		return true;
+	for (int number = 1; number < NSIG; number++)
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+		    action.sa_handler != SIG_IGN && (sigismember(&mask, number) == 1 || (action.sa_flags & SA_NODEFER)))
+			return true;
+	return false;
 }
 
 void sampler_poll(void)
@@ -469,13 +477,17 @@ void sampler_poll(void)
 		struct slot *slot = &board->slots[i];
 		uint32_t expected = 0;
 
-		/* Started by whoever calls next from outside of a handler. */
-		if (atomic_load(&slot->state) == SLOT_CLAIMED && may_be_in_handler())
-			break;
+		const uint32_t state = atomic_load(&slot->state);
+
 		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task
-		 * taken. */
-		if (atomic_load(&slot->state) == SLOT_CLAIMED && slot->kind == SLOT_TASK &&
-		    atomic_compare_exchange_strong(&slot->polled, &expected, 1))
+		 * taken. Also of a slot that the sampler of another task has adopted in passing. */
+		if ((state != SLOT_CLAIMED && state != SLOT_ADOPTED) || slot->kind != SLOT_TASK ||
+		    atomic_load(&slot->polled) || atomic_load(&slot->in_tree))
+			continue;
+		/* Started by whoever calls next from outside of a handler. */
+		if (may_be_in_handler())
+			break;
+		if (atomic_compare_exchange_strong(&slot->polled, &expected, 1))
 			sampler_start(slot->pid);
 	}
 	errno = saved;
