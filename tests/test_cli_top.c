@@ -105,6 +105,46 @@ static void test_once(void **state)
 	stop_runner(runner);
 }
 
+/* A statically linked runner is on the board of the launcher that watches it. */
+static void test_outside(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	if (torture_sanitized())
+		skip();
+	pid = fork();
+	if (pid == 0) {
+		char *argv[] = {heaplog(),
+				W("run"),
+				W("--runner"),
+				W("nx"),
+				W(torture_path("tests/helper_runner_static")),
+				W("outer"),
+				W("build"),
+				W("-"),
+				W(torture_path("tests/helper_task")),
+				W("hold"),
+				W("40"),
+				W("600000"),
+				NULL};
+		char *entries[] = {W("PATH=/usr/bin:/bin"), runtime_entry(), NULL};
+		const int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		setpgid(0, 0);
+		execve(argv[0], argv, entries);
+		_exit(126);
+	}
+	setpgid(pid, pid);
+	assert_non_null(strstr(await("outer:build"), "helper_"));
+	kill(-pid, SIGTERM);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	assert_null(strstr(once(NULL), "outer:build")); /* removed */
+}
+
 static void test_empty_and_wrong(void **state)
 {
 	char *entries[] = {W("PATH=/usr/bin:/bin"), runtime_entry(), NULL};
@@ -248,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_once),
+	    TORTURE(test_outside),
 	    TORTURE(test_empty_and_wrong),
 	    TORTURE(test_screen),
 	};

@@ -1,6 +1,7 @@
 #include "cli/outside.h"
 
 #include "cli/discover.h"
+#include "cli/outside_board.h"
 #include "cli/proc.h"
 #include "measure/process_tree.h"
 #include "measure/schedule.h"
@@ -42,6 +43,7 @@ struct watched {
 	bool ended;
 	uint64_t ended_ns;
 	unsigned tries;
+	uint32_t place; /* on the board */
 };
 
 struct outside {
@@ -53,6 +55,7 @@ struct outside {
 	unsigned recorded;
 	int results_error;
 	char run[64];
+	struct outside_board board;
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -82,6 +85,36 @@ static void find_name(const struct outside *outside, struct watched *task)
 	task->named = sure;
 }
 
+/* What `heaplog top` sees of it. exit, value: how it ended, once it has. */
+static void publish(struct outside *outside, const struct watched *task, enum heaplog_exit exit, int value)
+{
+	const struct heaplog_summary *summary = &task->peak.summary;
+	struct heaplog_board_figures figures = {
+	    .state = task->ended ? HEAPLOG_BOARD_FINISHED : HEAPLOG_BOARD_RUNNING,
+	    .pid = task->pid,
+	    .start_ns = task->peak.start_ns,
+	    .start_ms = (int64_t)task->start.tv_sec * 1000 + task->start.tv_nsec / 1000000,
+	    .end_ns = task->ended ? task->ended_ns : 0,
+	    .current_bytes = task->ended ? 0 : summary->current_bytes,
+	    .peak_bytes = summary->peak_bytes,
+	    .upper_bytes = summary->peak_upper_bytes,
+	    .peak_at_ms = summary->peak_at_ms,
+	    .processes = summary->processes,
+	    .processes_max = summary->processes_max,
+	    .samples = summary->samples,
+	    .interval_ms = summary->interval_ms,
+	    .exit_kind = exit,
+	    .exit_value = value,
+	};
+
+	snprintf(figures.metric, sizeof figures.metric, "%s", outside->settings.pss ? "pss" : "rss");
+	snprintf(figures.name, sizeof figures.name, "%.*s", (int)sizeof figures.name - 1, task->name);
+	snprintf(figures.project, sizeof figures.project, "%.*s", (int)sizeof figures.project - 1, task->project);
+	snprintf(figures.target, sizeof figures.target, "%.*s", (int)sizeof figures.target - 1, task->target);
+	snprintf(figures.hash, sizeof figures.hash, "%.*s", (int)sizeof figures.hash - 1, task->hash);
+	outside_board_put(&outside->board, task->place, &figures);
+}
+
 static void look(struct outside *outside, struct watched *task)
 {
 	uint64_t cost = clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -93,6 +126,7 @@ static void look(struct outside *outside, struct watched *task)
 	cost = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cost;
 	task->due = now_ns() + heaplog_schedule_next(&task->schedule, cost, moved);
 	task->glance = now_ns() + heaplog_schedule_glance(&task->schedule);
+	publish(outside, task, HEAPLOG_EXIT_UNKNOWN, 0);
 }
 
 /* What is due of a task now: a look, or a glance at whether one is worth it. */
@@ -181,6 +215,7 @@ static void found(void *context, const struct discovered *discovered)
 		snprintf(task->project, sizeof task->project, "%s", name->project ? name->project : "");
 		snprintf(task->target, sizeof task->target, "%s", name->target ? name->target : "");
 	}
+	task->place = outside_board_place(&outside->board);
 	outside->tasks[outside->count++] = task;
 	look(outside, task);
 }
@@ -216,6 +251,9 @@ static void record(struct outside *outside, struct watched *task, bool known, in
 	int error = 0;
 
 	record.exit_value = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+	task->ended = true;
+	task->ended_ns = end;
+	publish(outside, task, record.exit, record.exit_value);
 	if (!task->peak.summary.peak_bytes) /* nothing was measured: no figure is better than a wrong one */
 		return;
 	length = heaplog_record_format(&record, line, sizeof line);
@@ -278,6 +316,7 @@ static void started(void *self, pid_t pid)
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(outside->run, sizeof outside->run, "%lld%09ld-%ld", (long long)now.tv_sec, now.tv_nsec, (long)pid);
+	outside_board_open(&outside->board, outside->settings.program, outside->run);
 	outside->discovery = discovery_create(pid, &outside->settings.rule, &outside->settings.own, found, outside);
 	outside->scan_due = now_ns();
 }
@@ -349,6 +388,7 @@ struct outside *outside_create(const struct outside_settings *settings, struct c
 	if (!outside)
 		return NULL;
 	outside->settings = *settings;
+	outside->board.fd = -1;
 	*companion = (struct companion){.self = outside, .started = started, .prepare = prepare, .work = work};
 	return outside;
 }
@@ -364,6 +404,7 @@ void outside_destroy(struct outside *outside, unsigned *tasks, int *results_erro
 		record(outside, outside->tasks[i], known, status);
 		release(outside->tasks[i]);
 	}
+	outside_board_close(&outside->board);
 	*tasks = outside->recorded;
 	*results_error = outside->results_error;
 	discovery_destroy(outside->discovery);

@@ -9,9 +9,10 @@
 
 struct outside_settings {
 	struct task_rule rule;
-	bool turbo;         /* tasks are turbo's: named by their script */
-	const char *runner; /* the record's "runner" where turbo or a pattern is meant; NULL: the program's name */
-	bool pss;           /* the metric; false: rss */
+	bool turbo;          /* tasks are turbo's: named by their script */
+	const char *runner;  /* the record's "runner" where turbo or a pattern is meant; NULL: the program's name */
+	const char *program; /* what the board calls the runner */
+	bool pss;            /* the metric; false: rss */
 	uint32_t interval_ms;
 	const char *results; /* file to append each record to; NULL: none */
 	int records;         /* descriptor that gets each record as well; -1: none */

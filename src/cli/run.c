@@ -197,6 +197,7 @@ static int run_outside(const struct run_options *options, const struct runner *r
 	if (settings.turbo)
 		settings.runner = "turbo";
 	task_rule_read(&settings.rule, settings.turbo ? "{TURBO_HASH}" : options->runner ? options->runner : "all");
+	settings.program = settings.turbo ? "turbo" : runner->name;
 	settings.records = summary_records();
 	outside = outside_create(&settings, &companion);
 	if (!outside)

@@ -1,7 +1,7 @@
 # bash completion for heaplog: subcommands and their options; the words of a command that heaplog runs are completed as
 # they would be without heaplog, where the package bash-completion is there.
 _heaplog() {
-	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word i at=0 sub=run options
+	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word i at=0 sub=run options free=
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -67,6 +67,7 @@ _heaplog() {
 	--use) options="max median upper" ;;
 	--warn | --memory | -m | --reserve | --min-growth | --fail-over | --top | -n | --last | --runs) return ;;
 	*)
+		free=yes # not an option's value
 		case $sub in
 		run) options="--summary --results --runner --interval --metric --warn --exact --log-heap-usage --no-log-heap-usage --help --version" ;;
 		report) options="--format --sort --top --processes --warn --memory --runs --output --help" ;;
@@ -87,7 +88,7 @@ _heaplog() {
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	# A runner may stand where an option or a subcommand does.
-	if [[ ($sub == run || $sub == doctor) && $cur != -* && $previous != --* ]]; then
+	if [[ ($sub == run || $sub == doctor) && $free && $cur != -* ]]; then
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -c -- "$cur")
 	fi
 }
