@@ -40,6 +40,29 @@ function addScripts(workspace) {
 	git(workspace, 'commit', '-q', '-m', 'scripts');
 }
 
+// An executor that can run its tasks in batches: each holds 30 MB.
+function addBatchExecutor(workspace) {
+	const tool = join(workspace, 'tools/batch');
+	write(join(tool, 'package.json'), { name: 'batch', version: '0.0.1', executors: './executors.json' });
+	write(join(tool, 'executors.json'), { executors: { hold: { implementation: './hold', batchImplementation: './hold#batch', schema: './schema.json' } } });
+	write(join(tool, 'schema.json'), { version: 2, type: 'object', properties: {} });
+	write(join(tool, 'hold.js'), `
+const hold = () => Buffer.alloc(30 << 20, 1);
+exports.default = async () => { const held = hold(); await new Promise((done) => setTimeout(done, 200)); return { success: held.length > 0 }; };
+exports.batch = async (graph) => {
+	const held = Object.keys(graph.tasks).map(hold);
+	await new Promise((done) => setTimeout(done, 500));
+	return Object.fromEntries(Object.keys(graph.tasks).map((id) => [id, { success: held.length > 0, terminalOutput: 'held ' + id + '\\n' }]));
+};
+`);
+	for (const name of ['a', 'b', 'c']) {
+		const path = join(workspace, 'packages', name, 'package.json');
+		const manifest = read(path);
+		manifest.nx.targets.batched = { executor: './tools/batch:hold' };
+		write(path, manifest);
+	}
+}
+
 // A fresh workspace without Nx: scripts of 40 and 90 MB, for the runners of the package managers.
 function packages(name, root, extra = {}) {
 	const workspace = join(directory, name);
@@ -129,6 +152,7 @@ for (const major of [20, 24]) {
 	const cli = Number(major) >= 22 ? 'dist/bin/nx.js' : 'bin/nx.js';
 	const elsewhere = join(directory, major === 24 ? 'nx-24.0.6' : 'nx-20.8.4', 'node_modules/nx', cli);
 	mkdirSync(join(workspace, 'home'), { recursive: true });
+	addBatchExecutor(workspace);
 	addScripts(workspace);
 	const all = { cwd: workspace, tasks: one, inline: 3 };
 	check(`nx${major}: npx nx`, ['npx', 'nx', ...many], all);
@@ -145,6 +169,10 @@ for (const major of [20, 24]) {
 	check(`nx${major}: nx exec in a script`, ['npm', 'run', 'wrapped', '--', '--skip-nx-cache'], { cwd: join(workspace, 'packages/a'), workspace, tasks: ['@acme/a:wrapped'] });
 	check(`nx${major}: nx exec in scripts that nx runs`, ['npx', 'nx', 'run-many', '-t', 'wrapped', '--skip-nx-cache', '--output-style=static'],
 		{ cwd: workspace, tasks: one.map((each) => each.replace('one', 'wrapped')), inline: 3 });
+	// One process for three tasks: one figure.
+	check(`nx${major}: batch executor`, ['npx', 'nx', 'run-many', '-t', 'batched', '--skip-nx-cache', '--batch'], { cwd: workspace, tasks: ['batch 1'] });
+	check(`nx${major}: the same, not in a batch`, ['npx', 'nx', 'run-many', '-t', 'batched', '--skip-nx-cache', '--output-style=static'],
+		{ cwd: workspace, tasks: one.map((each) => each.replace('one', 'batched')), inline: 3 });
 	for (const node of ['node-20', 'node-22', 'node-24']) {
 		check(`nx${major}: ${node}`, ['npx', 'nx', ...many], { ...all, node });
 		check(`nx${major}: ${node}, scripts`, ['npx', 'nx', 'run-many', '-t', 'build', '--skip-nx-cache', '--output-style=static'],
