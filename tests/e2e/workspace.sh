@@ -4,11 +4,15 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 case $1 in
+18) version=18.3.5 ;;
+19) version=19.8.14 ;;
 20) version=20.8.4 ;;
+21) version=21.6.11 ;;
 22) version=22.7.12 ;;
+23) version=23.3.2 ;;
 24) version=24.0.6 ;;
 *)
-	echo "workspace.sh: '$1' is not a major of Nx that is pinned here: 20, 22 or 24" >&2
+	echo "workspace.sh: '$1' is not a major of Nx that is pinned here: 18 to 24" >&2
 	exit 2
 	;;
 esac

@@ -1,0 +1,416 @@
+#!/usr/bin/env python3
+"""Every output mode of Nx, with every outcome of a task, each run without the library and with it.
+
+    matrix.py [--modes PATTERN] [--keep DIRECTORY] LIBRARY WORKSPACES MAJOR...
+
+A cell is (major, mode, outcome). It is right when
+  - each task that was executed has exactly one figure, on Nx's own result line where the mode prints one after the end
+    ("inline"), otherwise on a line of its own ("own"), and nowhere else; the cause stands with it where it was killed;
+  - a cached task has "last peak" where HEAPLOG_RESULTS has it, and nothing where not;
+  - the suffix is dim on a coloured line and plain on a plain one;
+  - nothing of ours was written while the alternate screen was open;
+  - each executed task is in HEAPLOG_RESULTS with a peak;
+and the bytes of the run without our insertions equal those of the run without the library, and the exit status as well.
+"""
+import argparse
+import difflib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+
+import terminal
+
+# ---- What a run's output is compared as ------------------------------------------------------------------------------
+
+SGR = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
+FIGURE = r'\((?:last )?peak: \d+(?:\.\d)?(?:KB|MB|GB)(?:, [A-Za-z0-9. -]+)?\)'
+SUFFIX = re.compile(rf'(\x1b\[2m)? ({FIGURE})(?:\x1b\[22m)?')
+OWN = re.compile(rf'^(?P<prefix>\S+: )?[✔✖]  (?:nx run )?(?P<name>\S+(?: \d+)?) {FIGURE}$')
+ALTERNATE = re.compile(r'\x1b\[\?1049h(.*?)\x1b\[\?1049l', re.S)
+
+NORMAL = (
+    # What no two runs have in common: durations, and the report that is made of them (23 and later).
+    (re.compile(r'(Run duration|Critical path|Recoverable time|Cache|Wall time|Saved):? .*'), 'REPORT'),
+    (re.compile(r'<?\b\d+(?:\.\d+)?(?:ms|s|μs)\b'), 'TIME'),
+    # Spinners.
+    (re.compile(r'[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]'), '⠋'),
+    # The file of a task's full output (summary style, 23 and later).
+    (re.compile(r'full log: \S+'), 'full log: FILE'),
+)
+
+
+def plain(text):
+    return SGR.sub('', text)
+
+
+def normal(text):
+    for pattern, by in NORMAL:
+        text = pattern.sub(by, text)
+    return text
+
+
+def frames(text):
+    """Of the rows that the dynamic display draws again and again, each state once: a frame begins where the cursor goes
+    up. How often the same state is drawn depends on the clock."""
+    parts = re.split(r'(?=\x1b\[\d+A)', text)
+    kept = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
+    return ''.join(kept)
+
+
+def without_tui(text):
+    """The TUI's frames depend on the clock; what is inside is looked at on its own."""
+    return ALTERNATE.sub('(TUI)', text)
+
+
+class Insertion:
+    def __init__(self, kind, name, line, figure, coloured, line_coloured):
+        self.kind, self.name, self.line, self.figure = kind, name, line, figure
+        self.coloured, self.line_coloured = coloured, line_coloured
+
+
+NAMED = re.compile(r'nx run (\S+)')
+
+
+def take_out(text, reference):
+    """(text without our insertions, the insertions). A line with a figure is our own when the reference, the run
+    without the library, has no such line without the figure."""
+    known = {plain(normal(line)).strip('\r') for line in reference.split('\n')}
+    kept, insertions, block = [], [], False
+    for line in text.split('\n'):
+        found = SUFFIX.search(line)
+        bare = plain(line).strip('\r')
+        if bare.startswith('heaplog: '):
+            block = True
+            insertions.append(Insertion('block', None, line, None, '\x1b' in line, False))
+            continue
+        if not found:
+            block = False if not bare.startswith('  ') else block
+            kept.append(line)
+            continue
+        figure, rest = found.group(2), SUFFIX.sub('', line, count=1)
+        name = NAMED.search(plain(rest))
+        name = name.group(1).replace('"', '') if name else plain(rest).strip()
+        own = OWN.match(bare)
+        if own and plain(normal(rest)).strip('\r') not in known:
+            kind = 'own'
+            name = own.group('name')
+            if own.group('prefix'):
+                kind = 'prefixed'
+        else:
+            kind = 'inline'
+            kept.append(rest)
+        insertions.append(Insertion(kind, name, line, figure, found.group(1) is not None,
+                                    '\x1b' in rest.replace('\x1b[0K', '').replace('\x1b[1G', '')))
+    return '\n'.join(kept), insertions
+
+
+# Between our own lines and a title that Nx prints without a blank line before it we put one.
+BLANK = re.compile(r'\r?\n(\r?\n(?:\x1b\[[0-9;]*m)* NX )')
+
+
+def same(with_it, reference):
+    """Byte equality after the normalisation; with our own lines above the title also with one blank line less."""
+    return with_it == reference or any(
+        with_it[:at.start()] + at.group(1) + with_it[at.end():] == reference for at in BLANK.finditer(with_it))
+
+
+# ---- The modes -------------------------------------------------------------------------------------------------------
+
+MANY = ('run-many', '-t', 'work', '--parallel=1')
+TASKS = {'success': ('@acme/ok-script:work', '@acme/ok-command:work'), 'failure': ('@acme/bad:work',), 'killed': ('@acme/shot:work',),
+         'cached': ('@acme/hit:work', '@acme/miss:work')}
+DEP, HIT = '@acme/ok-command:solo', '@acme/hit:work'
+
+
+class Run:
+    """One run of Nx. expect: {task: kind}; kind: inline, own, prefixed, batch; cached tasks: last, none."""
+
+    def __init__(self, args, expect, outcome=None, env=None, where='pipe', status=None, sort=False, keys=0, slow=False):
+        self.args, self.expect, self.outcome, self.env, self.where = args, expect, outcome, env or {}, where
+        self.sort, self.keys, self.slow = sort, keys, slow
+
+
+def outcome_of(task):
+    for outcome, tasks in TASKS.items():
+        if task in tasks:
+            return outcome
+    return {'hit': 'cached', 'bad': 'failure', 'dep-bad': 'failure', 'shot': 'killed'}.get(task.split(':')[1], 'success')
+
+
+def many(flags=(), executed='inline', bad=None, env=None, where='pipe', **more):
+    expect = {task: executed for task in TASKS['success']}
+    expect.update({'@acme/bad:work': bad or executed, '@acme/shot:work': bad or executed, '@acme/hit:work': 'last',
+                   '@acme/miss:work': 'none'})
+    return [Run(MANY + tuple(flags), expect, env=env, where=where, **more)]
+
+
+def one(flags=(), own='own', dep='inline', cached='last', hit='last', dep_bad='inline', env=None, where='pipe', **more):
+    """run-one: own: the asked task's line; dep: a dependency's; cached: a cached dependency's; hit: the task itself."""
+    def run(target, expect):
+        return Run(('run', f'@acme/app:{target}', *flags), expect, env=env, where=where, **more)
+    return [run('ok', {'@acme/app:ok': own, DEP: dep, HIT: cached}), run('bad', {'@acme/app:bad': own}),
+            run('shot', {'@acme/app:shot': own}), run('hit', {'@acme/app:hit': 'last'}),
+            run('dep-bad', {'@acme/bad:work': dep_bad})]
+
+
+def modes(major):
+    """{name: runs}, after what NX.md's table calls before only, after and none, for this major."""
+    gha = {'GITHUB_ACTIONS': 'true', 'CI': 'true'}
+    color = {'FORCE_COLOR': '1'}
+    no_tui = {'NX_TUI': 'false'}
+    tty = {'where': 'terminal', 'env': no_tui}
+    static_one = 'own' if major == 18 else 'inline'
+    table = {
+        'pipe: run-many': many(),
+        'pipe: CI': many(env={'CI': 'true'}),
+        'pipe: --verbose': many(('--verbose',)),
+        'pipe: NX_VERBOSE_LOGGING': many(env={'NX_VERBOSE_LOGGING': 'true'}),
+        'pipe: FORCE_COLOR': many(env=color),
+        'pipe: NO_COLOR, CI': many(env={'NO_COLOR': '1', 'CI': 'true'}),
+        'pipe: GitHub Actions': many(env=gha),
+        'pipe: GitHub Actions, static': many(('--output-style=static',), env=gha),
+        'pipe: static': many(('--output-style=static',)),
+        'pipe: dynamic': many(('--output-style=dynamic',)),
+        'pipe: stream': many(('--output-style=stream',), executed='prefixed'),
+        'pipe: stream, FORCE_COLOR': many(('--output-style=stream',), executed='prefixed', env=color),
+        'pipe: stream-without-prefixes': many(('--output-style=stream-without-prefixes',), executed='own'),
+        'pipe: NX_STREAM_OUTPUT': many(env={'NX_STREAM_OUTPUT': 'true'}, executed='prefixed'),
+        'pipe: parallel=3': [Run(('run-many', '-t', 'work', '--parallel=3'), many()[0].expect, sort=True)],
+        'pipe: stream, parallel=3': [Run(('run-many', '-t', 'work', '--parallel=3', '--output-style=stream'),
+                                         many(executed='prefixed')[0].expect, sort=True)],
+        'pipe: slow reader': many(('--output-style=static',), slow=True),
+        'file: run-many': many(where='file'),
+        'pipe: quoted target': [Run(('run-many', '-t', 'col:on'), {'@acme/ok-command:col:on': 'inline'})],
+        'pipe: several commands': [Run(('run-many', '-t', 'par,ser' if major == 18 else 'par,ser', '--parallel=1'),
+                                       {'@acme/ok-command:par': 'inline', '@acme/ok-command:ser': 'inline'})],
+        'pipe: nested nx': [Run(('run-many', '-t', 'nested', '--output-style=static'),
+                                {'@acme/ok-command:nested': 'inline'})],
+        'pipe: batch': [Run(('run-many', '-t', 'batched', '--batch'), {'batch 1': 'batch'}, outcome='success')],
+        'pipe: affected': [Run(('affected', '-t', 'solo', '--files=packages/ok-command/package.json'),
+                               {DEP: 'inline'})],
+        'pipe: run-one': one(),
+        'pipe: run-one, static': one(('--output-style=static',), own=static_one,
+                                     dep='own' if major == 18 else 'inline'),
+        'pipe: run-one, stream': one(('--output-style=stream',), own='own', dep='own', dep_bad='own'),
+        'pipe: run-one, CI': one(env={'CI': 'true'}),
+        'pipe: run-one, GitHub Actions': one(env=gha),
+        'pipe: run-one, --verbose': one(('--verbose',)),
+        'terminal: run-many': many(**tty),
+        'terminal: stream': many(('--output-style=stream',), executed='prefixed', **tty),
+        'terminal: stream-without-prefixes': many(('--output-style=stream-without-prefixes',),
+                                                  executed='inline' if major < 22 else 'own', **tty),
+        'terminal: static': many(('--output-style=static',), **tty),
+        'terminal: --verbose': many(('--verbose',), **tty),
+        'terminal: CI': many(where='terminal', env={**no_tui, 'CI': 'true'}),
+        'terminal: NO_COLOR': many(where='terminal', env={**no_tui, 'NO_COLOR': '1'}),
+        'terminal: run-one': one(dep='own', cached='none', dep_bad='inline', **tty),
+        'terminal: run-one, static': one(('--output-style=static',), own=static_one,
+                                         dep='own' if major == 18 else 'inline', **tty),
+    }
+    if major >= 23:
+        agent = {'CLAUDECODE': '1'}
+        summary = {'executed': 'own', 'bad': 'inline'}
+        table['pipe: summary'] = many(('--output-style=summary',), **summary)
+        table['pipe: under an AI agent'] = many(env=agent, **summary)
+        table['pipe: run-one, under an AI agent'] = one(own='own', dep='own', cached='none', hit='none', env=agent)
+        table['terminal: summary'] = many(('--output-style=summary',), **summary, **tty)
+    if major >= 21:
+        tui = {'NX_TUI': 'true'}
+        table['TUI: run-many'] = many(where='terminal', env=tui, keys=6)
+        table['TUI: run-one'] = one(own='inline', dep='inline', where='terminal', env=tui, keys=1)
+    return table
+
+
+# ---- Driving ---------------------------------------------------------------------------------------------------------
+
+class Workspace:
+    def __init__(self, major, directory, library):
+        self.major, self.directory, self.library = major, directory, os.path.abspath(library)
+        self.results = os.path.join(directory, 'results.jsonl')
+        self.log = os.path.join(directory, 'matrix.log')
+        self.nx = [shutil.which('node'),
+                   os.path.join(directory, 'node_modules/nx', 'dist/bin/nx.js' if major >= 22 else 'bin/nx.js')]
+        # Nothing of our own environment: Nx looks for CI systems and for programs that read in a person's place.
+        self.base = {'PATH': os.environ['PATH'], 'HOME': os.path.join(directory, 'home'), 'LANG': 'C.UTF-8',
+                     'TERM': 'xterm-256color', 'NX_DAEMON': 'false', 'npm_config_update_notifier': 'false',
+                     'MATRIX_LOG': self.log}
+        os.makedirs(self.base['HOME'], exist_ok=True)
+        self.state = [os.path.join(directory, '.nx'), os.path.join(self.base['HOME'], '.nx')]
+        self.records = self.fill_cache()
+
+    def fill_cache(self):
+        """Fills Nx's cache, and returns the records of what "last peak" is then known of."""
+        lines = []
+        for name in self.state:
+            shutil.rmtree(name, ignore_errors=True)
+        for target in ('@acme/hit:work', '@acme/app:hit', '@acme/miss:work'):
+            if os.path.exists(self.results):
+                os.remove(self.results)
+            done = terminal.on_pipes(self.nx + ['run', target], self.directory, self.on())
+            if done.status or not os.path.exists(self.results):
+                sys.exit(f'matrix: nx {self.major} run {target}: {done.status}\n{done.stdout.decode()}{done.stderr.decode()}')
+            with open(self.results) as file:
+                lines += file.readlines() if target != '@acme/miss:work' else []
+        for name in self.state:
+            shutil.rmtree(name + '.filled', ignore_errors=True)
+            if os.path.isdir(name):
+                shutil.copytree(name, name + '.filled', symlinks=True)
+        return ''.join(lines)
+
+    def restore(self):
+        """Nx as it was when the cache had been filled: it orders tasks by what they took before."""
+        for name in self.state:
+            shutil.rmtree(name, ignore_errors=True)
+            if os.path.isdir(name + '.filled'):
+                shutil.copytree(name + '.filled', name, symlinks=True)
+
+    def on(self):
+        return {**self.base, 'NX_LOG_HEAP_USAGE': 'true', 'LD_PRELOAD': self.library, 'HEAPLOG_RESULTS': self.results}
+
+    def keys(self, tasks):
+        """Leaves the TUI when the tasks have said that they end, and again when it did not."""
+        last = [0.0]
+
+        def ask():
+            with open(self.log) as log:
+                ended = len(log.readlines()) >= tasks
+            if not ended or time.time() < os.stat(self.log).st_mtime + 1.5 or time.time() < last[0] + 1:
+                return None
+            last[0] = time.time()
+            return b'q'
+        return ask
+
+    def run(self, run, with_library):
+        env = {**(self.on() if with_library else self.base), **run.env}
+        with open(self.results, 'w') as file:
+            file.write(self.records)
+        os.chmod(self.results, 0o600)
+        open(self.log, 'w').close()
+        self.restore()
+        command = self.nx + list(run.args)
+        if run.where == 'terminal':
+            tasks = sum(kind not in ('last', 'none') for kind in run.expect.values())
+            return terminal.on_terminal(command, self.directory, env, self.keys(tasks) if run.keys else lambda: None)
+        if run.where == 'file':
+            return terminal.on_file(command, self.directory, env, os.path.join(self.directory, 'stdout'))
+        return terminal.on_pipes(command, self.directory, env, slow=run.slow)
+
+    def recorded(self):
+        with open(self.results) as file:
+            return [json.loads(line) for line in file.read()[len(self.records):].splitlines()]
+
+
+def diff(title, before, after):
+    lines = difflib.unified_diff([ascii(line) if '\x1b' in line else line for line in before.split('\n')],
+                                 [ascii(line) if '\x1b' in line else line for line in after.split('\n')],
+                                 'without the library', 'with it, less our insertions', lineterm='', n=1)
+    return [title, *('    ' + line for line in lines)]
+
+
+def check(workspace, run):
+    """{outcome: [problem, ...]} of one run of Nx without and one with the library."""
+    off = workspace.run(run, False)
+    on = workspace.run(run, True)
+    outcomes = {run.outcome or outcome_of(task) for task in run.expect}
+    problems = {outcome: [] for outcome in outcomes}
+
+    def everywhere(*texts):
+        for outcome in outcomes:
+            problems[outcome] += texts
+
+    if on.status != off.status:
+        everywhere(f'exit status {on.status}, without the library {off.status}')
+    insertions = []
+    for stream in ('stdout', 'stderr'):
+        reference, text = (getattr(each, stream).decode(errors='replace') for each in (off, on))
+        for tui in ALTERNATE.findall(text):
+            if 'peak' in plain(tui) and 'peak' not in plain(reference):
+                everywhere('written into the alternate screen')
+        reference, text = without_tui(reference), without_tui(text)
+        text, found = take_out(text, reference)
+        insertions += found
+        reference, text = frames(normal(reference)), frames(normal(text))
+        if run.sort:
+            reference, text = ('\n'.join(sorted(each.split('\n'))) for each in (reference, text))
+        if not same(text, reference):
+            everywhere('\n'.join(diff(f'{stream} differs', reference, text)))
+    records = {record['task']: record for record in workspace.recorded()}
+    for task, kind in run.expect.items():
+        mine = [each for each in insertions if each.name == task]
+        where = problems[run.outcome or outcome_of(task)]
+        seen = ', '.join(f'{each.kind}: {each.line!r}' for each in mine) or 'nothing'
+        if kind in ('last', 'none'):
+            if kind == 'none' and mine or kind == 'last' and not (
+                    len(mine) == 1 and mine[0].kind == 'inline' and mine[0].figure.startswith('(last peak')):
+                where.append(f'{task}: expected {"last peak" if kind == "last" else "nothing"}, seen {seen}')
+        else:
+            kinds = {'batch': 'own'}.get(kind, kind)
+            if len(mine) != 1 or mine[0].kind != kinds or 'last' in (mine[0].figure or ''):
+                where.append(f'{task}: expected one figure, {kind}; seen {seen}')
+            if kind != 'batch' and not records.get(task, {}).get('peak_bytes'):
+                where.append(f'{task}: no record')
+            if task.endswith('shot:work') or task.endswith(':shot'):
+                if not all('SIGKILL' in (each.figure or '') for each in mine):
+                    where.append(f'{task}: SIGKILL is not named: {seen}')
+        for each in mine:
+            if each.coloured != each.line_coloured:
+                where.append(f'{task}: colour of the suffix: {each.line!r}')
+    for each in insertions:
+        if each.name not in run.expect:
+            everywhere(f'not expected: {each.kind}: {each.line!r}')
+    return problems, (off, on)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--modes', default='', help='only modes whose name matches this regular expression')
+    parser.add_argument('--keep', help='keep the raw output of failing cells in this directory')
+    parser.add_argument('library')
+    parser.add_argument('workspaces', help='directory of the workspaces, matrix-MAJOR each')
+    parser.add_argument('major', type=int, nargs='+')
+    options = parser.parse_args()
+    passed = failed = 0
+    details = []
+    header = f'{"":42}success   failure   killed    cached'
+    for major in options.major:
+        workspace = Workspace(major, os.path.join(os.path.abspath(options.workspaces), f'matrix-{major}'), options.library)
+        print(f'\nNx {major}\n{header}')
+        for name, runs in modes(major).items():
+            if not re.search(options.modes, name):
+                continue
+            cell = {}
+            for number, run in enumerate(runs):
+                problems, outputs = check(workspace, run)
+                for outcome, texts in problems.items():
+                    cell.setdefault(outcome, []).extend(f'nx {" ".join(run.args)}: {text}' for text in texts)
+                if options.keep and any(problems.values()):
+                    os.makedirs(options.keep, exist_ok=True)
+                    for which, output in zip(('off', 'on'), outputs):
+                        base = re.sub(r'\W+', '-', f'{major}-{name}-{number}-{which}')
+                        for stream in ('stdout', 'stderr'):
+                            with open(os.path.join(options.keep, f'{base}.{stream}'), 'wb') as file:
+                                file.write(getattr(output, stream))
+            marks = []
+            for outcome in ('success', 'failure', 'killed', 'cached'):
+                if outcome not in cell:
+                    marks.append('-')
+                    continue
+                right = not cell[outcome]
+                passed, failed = passed + right, failed + (not right)
+                marks.append('ok' if right else 'WRONG')
+                details += [(major, name, outcome, text) for text in cell[outcome]]
+            print(f'  {name:40}' + ''.join(f'{mark:10}' for mark in marks).rstrip(), flush=True)
+    shown = {}
+    for major, name, outcome, text in details:  # what is wrong with a whole run is said once
+        shown.setdefault((major, name, text), []).append(outcome)
+    for (major, name, text), outcomes in shown.items():
+        print(f'\nNx {major}, {name}, {"/".join(outcomes)}:\n    ' + text.replace('\n', '\n    '))
+    print(f'\n{passed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
