@@ -20,7 +20,9 @@ void tasks_forget(void)
 	atomic_store(&first_task, NULL);
 	board_file_forget();
 	closing_forget();
-	output_forget();
+	/* In the process that was started, and not forked, the first header came before its first child. */
+	if (heaplog_runtime.started != getpid())
+		output_forget();
 }
 
 struct task *tasks_first(void)
