@@ -54,8 +54,8 @@ def on_file(command, cwd, env, path):
         return Output(child.returncode, written.read(), child.stderr)
 
 
-def on_terminal(command, cwd, env, keys=lambda: None, columns=120, rows=40):
-    """keys(): what is typed, asked again and again: bytes, or None."""
+def on_terminal(command, cwd, env, keys=lambda written: None, columns=120, rows=40):
+    """keys(written): what is typed, asked again and again: bytes, or None."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
 
@@ -81,7 +81,7 @@ def on_terminal(command, cwd, env, keys=lambda: None, columns=120, rows=40):
             for at, question, answer in sorted(found for found in questions if found[0] >= 0):
                 os.write(master, answer)
                 asked = max(asked, at + len(question))
-        typed = keys()
+        typed = keys(written)
         if typed:
             os.write(master, typed)
         if time.time() > until:
