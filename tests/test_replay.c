@@ -4,6 +4,7 @@
  * schedule: every byte of the runner's arrives once and in order, every task that ended is named once, or left for the
  * closing lines where its run prints nothing more, a line of ours begins where one ended, and nothing comes while the
  * TUI has the terminal. */
+#include "preload/last_peak.h"
 #include "preload/output.h"
 #include "preload/real.h"
 #include "preload/result.h"
@@ -692,6 +693,74 @@ static void test_schedules(void **state)
 	print_message("%zu schedules of %zu recordings\n", schedules, script_count);
 }
 
+/* The line of a cache hit: the last record of the task that it names. */
+static void test_last_peak(void **state)
+{
+	static const char records[] =
+	    "{\"v\":1,\"task\":\"a:build\",\"project\":\"a\",\"target\":\"build\",\"metric\":\"rss\",\"peak_bytes\":"
+	    "1048576}\n"
+	    "no record\n"
+	    "{\"v\":1,\"task\":\"a:build:ci\",\"project\":\"a\",\"target\":\"build\",\"configuration\":\"ci\","
+	    "\"metric\":\"pss\","
+	    "\"peak_bytes\":3145728}\n"
+	    "{\"v\":1,\"task\":\"a:build\",\"project\":\"a\",\"target\":\"build\",\"metric\":\"rss\",\"peak_bytes\":"
+	    "2097152}\n"
+	    "{\"v\":1,\"task\":\"b:build\",\"project\":\"b\",\"target\":\"build\",\"peak_bytes\":0}\n"
+	    "{\"v\":1,\"task\":\"a:build\",\"project\":\"a\",\"target\":\"build\",\"peak_bytes\":41943";
+	static const struct {
+		const char *line;
+		uint64_t peak;
+		bool pss;
+	} rows[] = {
+	    {"> nx run a:build  [local cache]", 2097152, false},
+	    {"\xe2\x9c\x94  nx run a:build:ci  [remote cache]\n", 3145728, true},
+	    {"   \xe2\x9c\x94  nx run b:build  [local cache]", 0, false},
+	    {"> nx run c:build  [local cache]", 0, false},
+	    {"> nx run a:build-all  [local cache]", 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct figure figure = {.peak = 0};
+		struct nx_line line;
+
+		assert_true(nx_parse(rows[i].line, strlen(rows[i].line), &line));
+		assert_true(line.cached);
+		assert_int_equal(
+		    last_peak_find(records, sizeof records - 1, rows[i].line, strlen(rows[i].line), &line, &figure),
+		    rows[i].peak != 0);
+		assert_int_equal(figure.peak, rows[i].peak);
+		assert_int_equal(figure.pss, rows[i].pss);
+		assert_int_equal(figure.last, rows[i].peak != 0);
+	}
+}
+
+/* And through the file: read once, shown on the line. */
+static void test_cached_line(void **state)
+{
+	static const char line[] = "> nx run a:build  [local cache]";
+	static const char record[] =
+	    "{\"v\":1,\"task\":\"a:build\",\"project\":\"a\",\"target\":\"build\",\"peak_bytes\":524288000}\n";
+	static const struct script script = {.name = "cached"};
+	FILE *file;
+
+	(void)state;
+	snprintf(heaplog_runtime.results, sizeof heaplog_runtime.results, "%s/heaplog-replay.%d",
+		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (int)getpid());
+	file = fopen(heaplog_runtime.results, "w");
+	assert_non_null(file);
+	assert_true(fputs(record, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	kernel = WILLING;
+	begin(&script);
+	const char *chunk = keep(line, sizeof line - 1);
+	assert_int_equal(wrapped_write(FD_OUT, chunk, sizeof line - 1), sizeof line - 1);
+	unlink(heaplog_runtime.results);
+	heaplog_runtime.results[0] = '\0';
+	assert_int_equal(sinks[0].length, strlen("> nx run a:build  [local cache] (last peak: 500MB)"));
+	assert_memory_equal(sinks[0].bytes, "> nx run a:build  [local cache] (last peak: 500MB)", sinks[0].length);
+}
+
 static int set_up(void **state)
 {
 	static const char *const versions[] = {"v18", "v20", "v22", "v24"};
@@ -726,6 +795,8 @@ int main(void)
 	const struct CMUnitTest all[] = {
 	    cmocka_unit_test(test_places),
 	    cmocka_unit_test(test_schedules),
+	    cmocka_unit_test(test_last_peak),
+	    cmocka_unit_test(test_cached_line),
 	};
 
 	return cmocka_run_group_tests(all, set_up, tear_down);
