@@ -59,3 +59,13 @@ $(STATIC_RUNNER): tests/helper_runner.c
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  TEST  $@")
 	$(Q)$(CC) $(filter-out -fPIC,$(COMMON)) -Itests -static -o $@ $<
+
+# The manual pages, where mandoc and groff are there: a part of `make lint`.
+.PHONY: lint-man
+lint: lint-man
+lint-man:
+	$(Q)if command -v mandoc >/dev/null; then \
+	  ! mandoc -Tlint $(MAN) 2>&1 | grep -vE 'mandoc.db|referenced manual not found'; \
+	else echo "lint-man: mandoc is not installed"; fi
+	$(Q)if command -v groff >/dev/null; then for page in $(MAN); do \
+	  out=$$(groff -ww -mdoc -Tutf8 -z $$page 2>&1); [ -z "$$out" ] || { echo "$$out"; exit 1; }; done; fi

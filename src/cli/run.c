@@ -146,6 +146,14 @@ static _Noreturn void finish(const struct run_options *options, struct outcome o
 	supervise_end(outcome.status);
 }
 
+/* Does the library go by Nx's tasks and lines? put_settings has put --runner there. */
+static bool is_nx(void)
+{
+	const char *task = getenv("HEAPLOG_TASK");
+
+	return !task || !*task || strcmp(task, "nx") == 0;
+}
+
 /* With the library in the command, and a table at the end. */
 static int run_inside(const struct run_options *options)
 {
@@ -153,7 +161,8 @@ static int run_inside(const struct run_options *options)
 	struct summary_source *source;
 	struct outcome outcome;
 
-	if (options->summary != SUMMARY_ALWAYS || is_waited_for())
+	/* For other runners than Nx the library itself puts a table at the end. */
+	if (options->summary != SUMMARY_ALWAYS || is_waited_for() || !is_nx())
 		return become(options->command);
 	source = summary_open(&companion);
 	if (!source) {
@@ -216,8 +225,8 @@ static int run_outside(const struct run_options *options, const struct runner *r
 static const char help[] =
     "usage: heaplog [run] [OPTIONS] [--] COMMAND [ARGUMENT...]\n"
     "Run COMMAND, a task runner or what starts one, and show each task's peak memory.\n\n"
-    "  --summary WHEN      a table at the end on stderr: auto (where the runner's own lines cannot carry\n"
-    "                      the figures), always, never\n"
+    "  --summary WHEN      a table at the end on stderr: auto (where no library can be preloaded),\n"
+    "                      always, never\n"
     "  --results FILE      append one line of JSON per task to FILE (HEAPLOG_RESULTS)\n"
     "  --runner WHICH      what a task is: nx, npm, turbo, all (every child of the runner), or a pattern\n"
     "                      such as {VARIABLE}:{VARIABLE} (HEAPLOG_TASK)\n"
