@@ -30,13 +30,17 @@ if (kind === 'pidusage') {
 		for (const one of update?.processes ?? []) if (group.get(one.pid) === `task:${pid}`) total += one.memory;
 		seen = Math.max(seen, total);
 	});
-	collector.startCollection();
-	global.watch = (id) => collector.registerTaskProcess(`task:${id}`, id);
+	global.watch = (id) => {
+		collector.registerTaskProcess(`task:${id}`, id);
+		collector.startCollection();
+	};
+	global.leave = () => collector.stopCollection();
 }
 require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
 	if (line === 'stop') {
 		console.log(seen);
 		pid = seen = 0;
+		global.leave?.();
 	} else {
 		pid = Number(line);
 		global.watch(pid);

@@ -1,0 +1,295 @@
+"""make bench: what heaplog costs, each figure against its counterpart, measured in turns in the same run."""
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from trees import ROOT, SETTLE, alone, descendants, runner, sampler_ns, tree, wait_until, watch
+
+lines, results, missed = [], {}, []
+
+
+def say(line):
+    lines.append(line)
+    print(line, flush=True)
+
+
+def quartiles(values):
+    if len(values) < 4:
+        return min(values), max(values)
+    low, _, high = statistics.quantiles(values, n=4)
+    return low, high
+
+
+def row(name, values, unit, budget=None, note=""):
+    """One figure: the median with its quartiles, and whether it is within the budget."""
+    middle = statistics.median(values)
+    low, high = quartiles(values)
+    met = budget is None or middle <= budget
+    digits = 3 if unit == "" else 2 if middle < 20 else 0
+    verdict = "" if budget is None else f"{'≤':>3} {budget:<6g} {'met' if met else 'MISSED'}"
+    say(f"  {name:52}{middle:10.{digits}f} {unit:9} ({low:.{digits}f} to {high:.{digits}f}){verdict:16} {note}".rstrip())
+    results[name] = {"median": middle, "low": low, "high": high, "unit": unit, "budget": budget, "met": met}
+    if not met:
+        missed.append(name)
+    return middle
+
+
+def at_least(name, ratio, budget):
+    """So many times less than a peer."""
+    met = ratio >= budget
+    say(f"  {name:52}{ratio:10.1f} {'times':9} {'≥':>3} {budget:<6g} {'met' if met else 'MISSED'}")
+    results[name] = {"median": ratio, "unit": "times", "budget": budget, "met": met}
+    if not met:
+        missed.append(name)
+
+
+def blocks(samples, size):
+    return [statistics.median(samples[at:at + size]) for at in range(0, len(samples) - size + 1, size)]
+
+
+def ratios(ours, theirs):
+    return [a / b for a, b in zip(ours, theirs)]
+
+
+def start():
+    """A program that does nothing, with an empty library, with ours off, and on."""
+    rounds, size = 3000, 150
+    path = f"PATH={os.environ['PATH']}"
+    kinds = [f"{path},LD_PRELOAD={build}/tests/bench/empty.so", f"{path},LD_PRELOAD={build}/libheaplog.so",
+             f"{path},LD_PRELOAD={build}/libheaplog.so,NX_LOG_HEAP_USAGE=true"]
+    output = subprocess.run([f"{build}/tests/bench/start", str(rounds), "/bin/true", *kinds], check=True,
+                            capture_output=True, text=True).stdout
+    times = [[] for _ in kinds]
+    for line in output.splitlines():
+        kind, ns = line.split()
+        times[int(kind)].append(int(ns))
+    empty, off, on = (blocks(one, size) for one in times)
+    row("process start, empty library", [ns / 1000 for ns in empty], "us")
+    row("process start, heaplog off, against it", ratios(off, empty), "", 1.02)
+    row("process start, heaplog on, against it", ratios(on, empty), "", 1.05)
+
+
+def calls(kind, count, library, task=False):
+    variables = {"PATH": os.environ["PATH"]}
+    if library:
+        variables |= {"LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"}
+    words = [f"{build}/tests/bench/calls", kind, str(count), *(["task"] if task else [])]
+    said = subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=variables).stderr
+    return float(said.split()[0])
+
+
+def write():
+    """A chunk without a result line, to /dev/null, in a runner that has had a task."""
+    for kind, what in ("write", "80 bytes"), ("write-4k", "4096 bytes"):
+        more = [calls(kind, 200000, True, True) - calls(kind, 200000, False, True) for _ in range(9)]
+        row(f"write of {what} that are no result line, more", more, "ns", 100)
+
+
+def nx():
+    """Real Nx with three tasks, on against off in turns."""
+    workspace = f"{ROOT}/build/bench-nx"
+    subprocess.run(["bash", f"{ROOT}/tests/e2e/workspace.sh", "24", workspace], check=True, stdout=subprocess.DEVNULL)
+    os.makedirs(f"{workspace}/home", exist_ok=True)
+    base = {"PATH": os.environ["PATH"], "HOME": f"{workspace}/home", "LANG": "C.UTF-8", "NX_DAEMON": "false"}
+    command = ["node", f"{workspace}/node_modules/nx/dist/bin/nx.js", "run-many", "-t", "demo", "--skip-nx-cache"]
+
+    def once(on):
+        more = {"NX_LOG_HEAP_USAGE": "true", "LD_PRELOAD": f"{build}/libheaplog.so"} if on else {}
+        before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        output = subprocess.run(command, cwd=workspace, env=base | more, check=True, capture_output=True, text=True).stdout
+        wall, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+        if output.count("(peak: ") != (3 if on else 0):
+            sys.exit("bench: Nx's lines are not what they should be:\n" + output)
+        return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    once(True)
+    on, off = [], []
+    for pair in range(10):
+        first = once(pair % 2 == 0)
+        second = once(pair % 2 == 1)
+        on.append(first if pair % 2 == 0 else second)
+        off.append(second if pair % 2 == 0 else first)
+    row("nx run-many of 3 tasks, off, wall", [wall for wall, _ in off], "s")
+    row("nx run-many of 3 tasks, on against off, wall", ratios([one[0] for one in on], [one[0] for one in off]), "", 1.01)
+    row("nx run-many of 3 tasks, on against off, CPU time", ratios([one[1] for one in on], [one[1] for one in off]), "")
+
+
+def trees():
+    """A tree that sleeps, at 500 ms (Nx's collector: a second)."""
+    for size, budget in (10, .8), (100, 2.5), (1000, 9):
+        costs = watch(build, size)
+        ours = row(f"watching a tree of {size}, heaplog", costs["heaplog"], "ms/s", budget)
+        for name in costs:
+            if name != "heaplog":
+                theirs = row(f"watching a tree of {size}, {name}", costs[name], "ms/s")
+                if size == 1000:
+                    at_least(f"  heaplog takes less than {name}", theirs / ours,
+                             {"pidusage": 15, "psutil": 12, "Nx's collector": 3}[name])
+
+
+def rss(pid):
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1024
+
+
+def memory():
+    """What the runner holds more for each task that runs."""
+    few, many = 1, 51
+
+    def held(count, on):
+        with runner(build, [["sleep", "1000"]] * count, on) as pid:
+            time.sleep(1.5)
+            return rss(pid)
+    values = [(held(many, True) - held(few, True) - held(many, False) + held(few, False)) / (many - few) for _ in range(3)]
+    row("memory of the runner per running task, more", values, "KiB", 128)
+
+
+def rate(pid, seconds=5.0, parts=3):
+    """ms of CPU time per second of heaplog's threads, once they have settled."""
+    time.sleep(SETTLE)
+    values = []
+    for _ in range(parts):
+        before, begin = sampler_ns(pid)[0], time.monotonic()
+        time.sleep(seconds / parts)
+        values.append((sampler_ns(pid)[0] - before) / 1e6 / (time.monotonic() - begin))
+    return values
+
+
+def tasks():
+    """So many tasks of one process at once, the cost of one."""
+    for count in 1, 10, 100, 1000:
+        with runner(build, [["sleep", "1000"]] * count) as pid:
+            values = [value / count for value in rate(pid)]
+            row(f"{count} tasks at once, for each", values, "ms/s", note=f"{sampler_ns(pid)[1]} threads")
+
+
+def machine():
+    """A tree of ten, and so many processes on the machine that are none of it."""
+    for others in 0, 100, 2000:
+        with tree(build, others + 1), runner(build, [[f"{build}/tests/bench/tree", "10"]]) as pid:
+            wait_until(lambda: len(descendants(pid)) == 10, "the tree")
+            row(f"a tree of 10, {others} other processes", rate(pid), "ms/s")
+    with runner(build, [[f"{build}/tests/bench/tree", "10"]]) as pid:
+        busy = subprocess.Popen(["sh", "-c", "while :; do /bin/true; sleep 0.01; done"])
+        try:
+            row("a tree of 10, about 150 processes a second start", rate(pid), "ms/s")
+        finally:
+            busy.kill()
+            busy.wait()
+
+
+def instructions(kind, library, off=False):
+    """Instructions of one call: the difference between 200 and 1200 of them, divided."""
+    counts = []
+    for count in 200, 1200:
+        variables = {"PATH": os.environ["PATH"]}
+        if library:
+            variables |= {"LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "false" if off else "true"}
+        said = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                               f"{build}/tests/bench/calls", kind, str(count)], check=True, env=variables,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
+        counts.append(next(int(line.split()[-1]) for line in said.splitlines() if "Collected" in line))
+    return (counts[1] - counts[0]) / 1000
+
+
+def wrappers():
+    """Instructions that a call takes more, by callgrind (without the kernel's)."""
+    for kind in "write", "writev", "waitpid", "kill", "execve":
+        without = instructions(kind, False)
+        for off in True, False:
+            row(f"{kind}, {'off' if off else 'on'}: instructions more", [instructions(kind, True, off) - without], "")
+
+
+def exact():
+    """HEAPLOG_EXACT=1: what a process of a task costs more than with an empty library."""
+    rounds = 400
+
+    def children_cost(exactly):
+        more = {"HEAPLOG_EXACT": "1", "LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"} if exactly else \
+            {"LD_PRELOAD": f"{build}/tests/bench/empty.so"}
+        output = f"{build}/bench-exact"
+        words = [f"{build}/tests/helper_runner", "-t", "p", "build", "-", "sh", "-c", f'exec "$0" "$@" >{output}',
+                 f"{build}/tests/bench/start", str(rounds), "/bin/true", "-"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], **more})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        with open(output) as file:
+            one = statistics.median(int(line.split()[1]) for line in file) / 1000
+        os.unlink(output)
+        return one, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e6 / rounds
+    pairs = [(children_cost(True), children_cost(False)) for _ in range(7)]
+    row("HEAPLOG_EXACT, a process of a task, more", [on[0] - off[0] for on, off in pairs], "us", 80)
+    row("  the same with the runner's and the sampler's part", [on[1] - off[1] for on, off in pairs], "us")
+
+
+def dd():
+    """HEAPLOG_EXACT=1: dd of a million writes of 64 bytes, as a task."""
+    def once(exactly):
+        more = {"HEAPLOG_EXACT": "1", "LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"} if exactly else \
+            {"LD_PRELOAD": f"{build}/tests/bench/empty.so"}
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([f"{build}/tests/helper_runner", "-t", "p", "build", "-", "dd", "if=/dev/zero", "of=/dev/null", "bs=64",
+                        "count=1000000", "status=none"], check=True, stdout=subprocess.DEVNULL,
+                       env={"PATH": os.environ["PATH"], **more})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    pairs = []
+    for turn in range(12):
+        first = once(turn % 2 == 0)
+        second = once(turn % 2 == 1)
+        pairs.append((first, second) if turn % 2 == 0 else (second, first))
+    row("HEAPLOG_EXACT, dd of a million writes, against empty", [on / off for on, off in pairs], "", 1.03)
+
+
+def report():
+    """heaplog report of a million records."""
+    with tempfile.NamedTemporaryFile(dir=build) as file:
+        subprocess.run([f"{build}/tests/generate", "1000000", "500"], stdout=file, check=True)
+        seconds, peaks = [], []
+        for _ in range(3):
+            begin = time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                os.execv(f"{build}/heaplog", ["heaplog", "report", file.name])
+            _, status, usage = os.wait4(pid, 0)
+            if status:
+                sys.exit("bench: heaplog report failed")
+            seconds.append(time.monotonic() - begin)
+            peaks.append(usage.ru_maxrss / 1024)
+    row("heaplog report of 1,000,000 records of 500 tasks", seconds, "s", 2)
+    row("  its memory", peaks, "MB")
+
+
+PARTS = {"start": start, "write": write, "nx": nx, "trees": trees, "memory": memory, "tasks": tasks, "machine": machine,
+         "calls": wrappers, "exact": exact, "dd": dd, "report": report}
+
+
+def main():
+    global build
+    alone()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
+    options = parser.parse_args()
+    build = os.path.abspath(options.build)
+    for name in options.parts:
+        if name not in PARTS:
+            sys.exit(f"bench: no part {name}; there are {' '.join(PARTS)}")
+    for name in options.parts or PARTS:
+        say(f"\n{name}: {PARTS[name].__doc__}")
+        PARTS[name]()
+    say("\n" + (f"missed: {', '.join(missed)}" if missed else "every budget met"))
+    with open(f"{build}/bench.txt", "w") as file:
+        file.write("\n".join(lines) + "\n")
+    with open(f"{build}/bench.json", "w") as file:
+        json.dump(results, file, indent=1)
+    sys.exit(1 if missed else 0)
+
+
+main()
