@@ -5,9 +5,11 @@
 #include "cli/launcher.h"
 #include "cli/library.h"
 #include "cli/options.h"
+#include "cli/resolve.h"
 #include "cli/shebang.h"
 
 #include <elf.h>
+#include <sys/stat.h>
 
 static void check_shebang(const char *head, bool through_env, const char *expected)
 {
@@ -85,6 +87,59 @@ static void test_shim(void **state)
 }
 
 /* The words of line, separated by blanks; expected: how it is launched, and the words from there on. */
+static void put_script(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	assert_int_equal(chmod(name, 0755), 0);
+}
+
+static void check_resolved(char *const argv[], const char *expected)
+{
+	char found[4096] = "", *node_path;
+	char **resolved = resolve_scripts(argv, ".:/usr/bin:/bin", &node_path);
+
+	for (size_t i = 0; resolved && resolved[i]; i++)
+		snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", i ? "|" : "", resolved[i]);
+	if (node_path)
+		snprintf(found + strlen(found), sizeof found - strlen(found), " NODE_PATH=%s", node_path);
+	assert_string_equal(found, expected);
+	free(node_path);
+	resolve_free(resolved);
+}
+
+/* What macOS needs, and what is the same everywhere. */
+static void test_resolve(void **state)
+{
+	char *command[] = {(char *)(uintptr_t) "./nx", (char *)(uintptr_t) "build", NULL};
+
+	(void)state;
+	put_script("node", "\177ELF, or nearly so");
+	put_script("nx", "#!/usr/bin/env node\n");
+	check_resolved(command, "./node|./nx|build");
+	put_script("nx", "#!/usr/bin/env -S node --trace\n");
+	check_resolved(command, "./node|--trace|./nx|build");
+	/* A chain: an interpreter that is a script itself. */
+	put_script("inner", "#!./node -x\n");
+	put_script("nx", "#!./inner a b\n");
+	check_resolved(command, "./node|-x|./inner|a b|./nx|build");
+	/* pnpm's shim. */
+	put_script("nx", "#!/bin/sh\nexport NODE_PATH=\"/w/m\"\nexec node  \"$basedir/../nx/bin/nx.js\" \"$@\"\n");
+	check_resolved(command, "./node|./../nx/bin/nx.js|build NODE_PATH=/w/m");
+	/* No scripts, and no end. */
+	put_script("nx", "#!./nx\n");
+	check_resolved(command, "./nx|./nx|./nx|./nx|./nx|./nx|build");
+	put_script("nx", "binary");
+	check_resolved(command, "");
+	unlink("nx");
+	check_resolved(command, "");
+	put_script("nx", "#!/usr/bin/env no-such-program\n");
+	check_resolved(command, "");
+}
+
 static void check_launcher(const char *line, enum launched expected, const char *rest)
 {
 	char text[512], found[512] = "";
@@ -375,9 +430,9 @@ static void test_elf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_shebang),        cmocka_unit_test(test_shim), cmocka_unit_test(test_launchers),
-	    cmocka_unit_test(test_shell_commands), cmocka_unit_test(test_flag), cmocka_unit_test(test_options),
-	    cmocka_unit_test(test_join),           cmocka_unit_test(test_elf),
+	    cmocka_unit_test(test_shebang),   cmocka_unit_test(test_shim),           TORTURE(test_resolve),
+	    cmocka_unit_test(test_launchers), cmocka_unit_test(test_shell_commands), cmocka_unit_test(test_flag),
+	    cmocka_unit_test(test_options),   cmocka_unit_test(test_join),           cmocka_unit_test(test_elf),
 	};
 
 	return cmocka_run_group_tests_name("cli_words", tests, NULL, NULL);

@@ -5,6 +5,9 @@
 #include "cli/options.h"
 #include "cli/outside.h"
 #include "cli/proc.h"
+#ifdef __APPLE__
+#include "cli/resolve.h"
+#endif
 #include "cli/runner.h"
 #include "cli/summary.h"
 #include "cli/supervise.h"
@@ -116,6 +119,16 @@ static int cannot_run(const char *command, int error)
 /* Nothing stands between: the command has our process, and whoever waits for us waits for it. */
 static int become(char **command)
 {
+#ifdef __APPLE__
+	char *node_path;
+	char **resolved = resolve_scripts(command, getenv("PATH"), &node_path);
+
+	if (node_path)
+		put("NODE_PATH", node_path);
+	if (resolved)
+		execv(resolved[0], resolved);
+	resolve_free(resolved);
+#endif
 	execvp(command[0], command);
 	return cannot_run(command[0], errno);
 }
