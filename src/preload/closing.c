@@ -2,17 +2,14 @@
 
 #include "preload/result.h"
 #include "preload/runtime.h"
+#include "preload/say.h"
 #include "preload/table.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-enum { STUCK_MS = 1000 }; /* exit must not wait for ever for a reader of stderr */
 
 static struct table table; /* under the lock */
 static _Atomic bool exiting;
@@ -48,21 +45,6 @@ static bool stderr_is_open(void)
 	       status.st_rdev == heaplog_runtime.output_rdev[1];
 }
 
-static void say(const char *text, size_t length)
-{
-	while (length) {
-		const long taken = syscall(SYS_write, STDERR_FILENO, text, length);
-		struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-		if (taken > 0) {
-			text += taken;
-			length -= (size_t)taken;
-		} else if (errno != EINTR && (errno != EAGAIN || poll(&wait, 1, STUCK_MS) <= 0)) {
-			return;
-		}
-	}
-}
-
 void closing_print(void)
 {
 	static char text[TABLE_TEXT];
@@ -79,7 +61,7 @@ void closing_print(void)
 	    table_format(&table, window.ws_col, terminal && !heaplog_runtime.no_colour, text, sizeof text);
 	clear();
 	runtime_unlock(mask);
-	say(text, length);
+	say(STDERR_FILENO, text, length);
 	errno = saved;
 }
 

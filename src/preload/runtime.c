@@ -3,6 +3,7 @@
 #include "preload/closing.h"
 #include "preload/exact.h"
 #include "preload/real.h"
+#include "preload/say.h"
 #include "preload/result.h"
 #include "preload/settings.h"
 #include "preload/symbols.h"
@@ -107,7 +108,7 @@ void runtime_warn(const char *first, ...)
 			line[used++] = (unsigned char)*piece < ' ' || *piece == 0x7f ? '?' : *piece;
 	va_end(pieces);
 	line[used++] = '\n';
-	syscall(SYS_write, STDERR_FILENO, line, used);
+	say(STDERR_FILENO, line, used);
 	errno = saved;
 }
 
