@@ -1,6 +1,6 @@
 /* Who has come: the new processes of a task. The kernel says in loadavg which process id it gave away last, so that one
- * read tells whether there can be anything new at all, and which ids are to be looked at. Only where that are many are
- * the children files read, one per thread. */
+ * read tells whether there can be anything new at all, and which ids are to be looked at. Either these are, one by one,
+ * or the children files of all threads of the tree, whichever is less. */
 #include "measure/tree.h"
 
 #include <errno.h>
@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 enum {
-	PROBES = 48,    /* ids looked at in one look: about a millisecond when all of them live */
-	BACKLOG = 2048, /* older ones are given up */
+	PROBES = 512,   /* ids in one look; the others wait for the next */
+	BACKLOG = 4096, /* older ones are given up */
+	PROBE_COST = 6, /* in reads of a children file: most ids belong to nobody any more */
 	APPEAR_MS = 20, /* an id is given away a moment before the process can be seen */
 	ENVIRONMENT_MAX = 1 << 18,
 	PID_MAX = 1 << 22, /* PID_MAX_LIMIT */
@@ -34,16 +35,24 @@ static pid_t read_last(const struct heaplog_tree *tree)
 	return last > 0 && last <= PID_MAX ? (pid_t)last : 0;
 }
 
+/* Orphans come to init or to the nearest ancestor that takes them (PR_SET_CHILD_SUBREAPER), and there to its first
+ * thread. */
 static void note_ancestors(struct heaplog_tree *tree)
 {
 	const size_t room = sizeof tree->ancestors / sizeof *tree->ancestors;
 	struct procfs_stat stat;
+	pid_t pid = getpid();
 
-	tree->ancestor_count = 0;
-	for (pid_t pid = getpid(); pid > 0 && tree->ancestor_count < room; pid = stat.parent) {
-		tree->ancestors[tree->ancestor_count++] = pid;
-		if (procfs_stat(tree->proc, pid, &stat) != 0)
+	while (tree->ancestor_count < room) {
+		struct ancestor *ancestor = &tree->ancestors[tree->ancestor_count++];
+
+		ancestor->pid = pid;
+		ancestor->fd = tree->open < tree->budget ? procfs_open(tree->proc, pid, pid, "children", O_RDONLY) : -1;
+		tree->open += ancestor->fd >= 0;
+		if (pid == 1)
 			break;
+		/* In a container the chain may begin outside: 0. */
+		pid = procfs_stat(tree->proc, pid, &stat) == 0 && stat.parent > 0 ? stat.parent : 1;
 	}
 }
 
@@ -62,7 +71,7 @@ void tree_cursor_open(struct heaplog_tree *tree)
 			  file.f_type == directory.f_type;
 }
 
-bool tree_anything_new(struct heaplog_tree *tree)
+static bool anything_new(struct heaplog_tree *tree)
 {
 	struct tree_cursor *cursor = &tree->cursor;
 
@@ -75,7 +84,7 @@ bool tree_anything_new(struct heaplog_tree *tree)
 static bool is_ancestor(const struct heaplog_tree *tree, pid_t pid)
 {
 	for (size_t i = 0; i < tree->ancestor_count; i++)
-		if (tree->ancestors[i] == pid)
+		if (tree->ancestors[i].pid == pid)
 			return true;
 	return pid == 1;
 }
@@ -116,42 +125,42 @@ static bool probe(struct heaplog_tree *tree, pid_t pid)
 	return true;
 }
 
-bool tree_probe_new(struct heaplog_tree *tree)
+/* The ids of this look: from behind *from to *to. Returns false when the kernel has begun anew with low numbers, or
+ * does not say. */
+static bool next_ids(struct heaplog_tree *tree, pid_t *from, pid_t *to)
 {
 	struct tree_cursor *cursor = &tree->cursor;
-	const pid_t last = cursor->last;
-	pid_t to = last;
-	bool all;
 
-	/* The first look finds what there is; and at the end of the numbers the kernel begins anew. */
-	if (!cursor->trusted || last < cursor->from) {
-		cursor->from = cursor->old = last;
+	if (!cursor->trusted || cursor->last < cursor->from) {
+		cursor->from = cursor->old = cursor->last;
 		return false;
 	}
-	if (!tree->ancestor_count)
-		note_ancestors(tree);
-	if (last - cursor->from > BACKLOG)
-		cursor->from = last - BACKLOG;
-	all = last - cursor->from <= PROBES;
-	if (!all)
-		to = cursor->from + PROBES;
-	for (pid_t pid = cursor->from + 1; pid <= to; pid++)
-		if (!probe(tree, pid))
-			break;
-	if (!all) {
+	if (cursor->last - cursor->from > BACKLOG)
+		cursor->from = cursor->last - BACKLOG;
+	*from = cursor->from;
+	*to = cursor->last - *from > PROBES ? *from + PROBES : cursor->last;
+	return true;
+}
+
+/* They have been looked at. Those of the last moment are so once more. */
+static void ids_done(struct heaplog_tree *tree, pid_t to)
+{
+	struct tree_cursor *cursor = &tree->cursor;
+
+	if (to != cursor->last) {
 		cursor->from = to;
 	} else if (tree->now_ns - cursor->old_ns >= APPEAR_MS * 1000000ULL) {
 		cursor->from = cursor->old;
-		cursor->old = last;
+		cursor->old = cursor->last;
 		cursor->old_ns = tree->now_ns;
 	}
 	if (cursor->from > cursor->old)
 		cursor->old = cursor->from;
-	return all;
 }
 
-/* Add every number in a children file. A long list comes in several reads; a number may be cut between two. */
-static bool read_children(struct heaplog_tree *tree, int fd, pid_t parent)
+/* Every number in a children file. A long list comes in several reads; a number may be cut between two. */
+static bool each_child(struct heaplog_tree *tree, int fd, void (*visit)(struct heaplog_tree *, pid_t, const void *),
+		       const void *context)
 {
 	char text[4096];
 	long offset = 0;
@@ -165,16 +174,28 @@ static bool read_children(struct heaplog_tree *tree, int fd, pid_t parent)
 				number = number * 10 + (unsigned long)(text[i] - '0');
 				in_number = true;
 			} else if (in_number) {
-				tree_add(tree, (pid_t)number, parent, false);
+				visit(tree, (pid_t)number, context);
 				number = 0;
 				in_number = false;
 			}
 		}
 		offset += length;
+		if ((size_t)length < sizeof text / 2) /* the rest of a list: another read would say no more */
+			break;
 	}
 	if (in_number)
-		tree_add(tree, (pid_t)number, parent, false);
-	return length == 0;
+		visit(tree, (pid_t)number, context);
+	return length >= 0;
+}
+
+static void visit_child(struct heaplog_tree *tree, pid_t pid, const void *parent)
+{
+	tree_add(tree, pid, *(const pid_t *)parent, false);
+}
+
+static bool read_children(struct heaplog_tree *tree, int fd, pid_t parent)
+{
+	return each_child(tree, fd, visit_child, &parent);
 }
 
 struct listing {
@@ -202,13 +223,14 @@ static bool visit_thread(void *context, pid_t tid)
 	if (member->kept < THREADS_KEPT && tree->open < tree->budget && tree->count <= MANY) {
 		member->children_fd[member->kept++] = fd;
 		tree->open++;
+		tree->threads++;
 	} else {
 		procfs_close(fd);
 	}
 	return true;
 }
 
-void tree_find_children(struct heaplog_tree *tree, size_t at, unsigned threads)
+static void find_children(struct heaplog_tree *tree, size_t at, unsigned threads)
 {
 	struct listing listing = {.tree = tree, .at = at};
 	struct member *member = &tree->members[at];
@@ -227,4 +249,56 @@ void tree_find_children(struct heaplog_tree *tree, size_t at, unsigned threads)
 	procfs_each_number(fd, visit_thread, &listing);
 	procfs_close(fd);
 	tree->members[at].threads = threads;
+}
+
+/* The orphans among the ids of this look. */
+struct ids {
+	pid_t from, to;
+};
+
+static void visit_orphan(struct heaplog_tree *tree, pid_t pid, const void *context)
+{
+	const struct ids *ids = context;
+
+	if (pid > ids->from && pid <= ids->to && !tree_is_member(tree, pid) && belongs(tree, pid))
+		tree_add(tree, pid, 1, false);
+}
+
+static void walk(struct heaplog_tree *tree)
+{
+	if (tree->no_children_files)
+		tree_scan_all(tree);
+	for (size_t i = 0; i < tree->count && !tree->no_children_files; i++)
+		find_children(tree, i, tree->members[i].thread_count);
+}
+
+void tree_discover(struct heaplog_tree *tree)
+{
+	const bool anew = tree->unlisted;
+	struct ids ids;
+
+	tree->unlisted = false;
+	if (!anything_new(tree) && !anew)
+		return;
+	if (!tree->ancestor_count)
+		note_ancestors(tree);
+	if (!next_ids(tree, &ids.from, &ids.to)) {
+		walk(tree);
+		return;
+	}
+	if (anew)
+		walk(tree);
+	if (tree->count > MANY || (unsigned)(ids.to - ids.from) * PROBE_COST <= tree->threads) {
+		for (pid_t pid = ids.from + 1; pid <= ids.to; pid++)
+			if (!probe(tree, pid))
+				break;
+	} else {
+		ids.to = tree->cursor.last;
+		if (!anew)
+			walk(tree);
+		for (size_t i = 0; tree->options.belongs && i < tree->ancestor_count; i++)
+			if (tree->ancestors[i].fd >= 0)
+				each_child(tree, tree->ancestors[i].fd, visit_orphan, &ids);
+	}
+	ids_done(tree, ids.to);
 }

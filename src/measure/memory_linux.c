@@ -130,13 +130,12 @@ static uint64_t read_pss(const struct heaplog_tree *tree, const struct member *m
 	return procfs_field(text, "\nPss:") * 1024;
 }
 
-bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status, unsigned *threads)
+bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status)
 {
 	char text[4096];
 	uint64_t resident, mark;
 
 	member->reads = false;
-	*threads = 0;
 	if (!with_status && member->own && tree->options.metric == HEAPLOG_METRIC_RSS && member->statm_fd >= 0) {
 		if (!tree_read_statm(member, &member->resident))
 			return false;
@@ -151,7 +150,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 		member->own = member->execed = has_execed(tree, member->pid);
 	if (read_status(tree, member, text, sizeof text) <= 0)
 		return false;
-	*threads = (unsigned)procfs_field(text, "\nThreads:");
+	member->thread_count = (unsigned)procfs_field(text, "\nThreads:");
 	resident = procfs_field(text, "\nVmRSS:") * 1024;
 	mark = procfs_field(text, "\nVmHWM:") * 1024;
 	if (resident && !member->own)

@@ -34,7 +34,6 @@ int heaplog_tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent);
 
 bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid);
 
-
 /* A process that leaves says the most that it has held, in bytes. */
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
 		       uint64_t now_ns);

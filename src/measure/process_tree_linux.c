@@ -78,6 +78,7 @@ void tree_forget_threads(struct heaplog_tree *tree, struct member *member)
 {
 	for (unsigned i = 0; i < member->kept; i++)
 		close_kept(tree, &member->children_fd[i]);
+	tree->threads -= member->kept;
 	member->kept = 0;
 	member->threads = 0;
 }
@@ -99,6 +100,8 @@ void heaplog_tree_destroy(struct heaplog_tree *tree)
 	while (tree->count)
 		drop(tree, tree->count - 1);
 	procfs_close(tree->cursor.fd);
+	for (size_t i = 0; i < tree->ancestor_count; i++)
+		procfs_close(tree->ancestors[i].fd);
 	if (tree->members)
 		munmap(tree->members, tree->capacity * sizeof *tree->members);
 	if (tree->readings)
@@ -230,21 +233,18 @@ static bool change_over(struct heaplog_tree *tree, struct member *member, bool m
 	return true;
 }
 
-static void read_all(struct heaplog_tree *tree, bool walk)
+static void read_all(struct heaplog_tree *tree)
 {
 	const bool many = tree->count > MANY;
 
 	for (size_t i = 0; i < tree->count;) {
 		struct member *member = &tree->members[i];
-		unsigned threads;
 
 		if (!change_over(tree, member, many) ||
-		    !tree_read_memory(tree, member, !many || i % ROUND == tree->turn, &threads)) {
+		    !tree_read_memory(tree, member, !many || i % ROUND == tree->turn)) {
 			drop(tree, i);
 			continue;
 		}
-		if (walk && !tree->no_children_files)
-			tree_find_children(tree, i, threads);
 		i++;
 	}
 	tree->turn = (tree->turn + 1) % ROUND;
@@ -255,15 +255,10 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 	const bool many = tree->count > MANY;
 	uint64_t sum = 0, marks = 0;
 	size_t count = 0;
-	bool walk;
 
 	tree->now_ns = now_ns;
-	walk = tree_anything_new(tree) && !tree_probe_new(tree);
-	walk = walk || tree->unlisted;
-	tree->unlisted = false;
-	if (walk && tree->no_children_files)
-		tree_scan_all(tree);
-	read_all(tree, walk);
+	tree_discover(tree);
+	read_all(tree);
 	for (size_t i = 0; i < tree->count; i++) {
 		struct member *member = &tree->members[i];
 
@@ -299,9 +294,11 @@ bool heaplog_tree_glance(struct heaplog_tree *tree, uint64_t now_ns)
 {
 	uint64_t moved = 0;
 
+	/* Of many it would cost too much, and say too little; of some, every other one. */
+	if (tree->count > MANY || (tree->count > FEW && ++tree->glances % 2))
+		return false;
 	tree->now_ns = now_ns;
-	if (tree->unlisted || (tree_anything_new(tree) && !tree_probe_new(tree)))
-		return true;
+	tree_discover(tree);
 	if (tree->count <= FEW && tree->options.metric == HEAPLOG_METRIC_RSS)
 		for (size_t i = 0; i < tree->count; i++) {
 			struct member *member = &tree->members[i];

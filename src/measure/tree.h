@@ -18,15 +18,16 @@ struct member {
 	pid_t pid;
 	pid_t parent;
 	bool is_root;
-	bool execed;      /* has exec'ed since its fork */
-	bool own;         /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
-	bool reads;       /* its memory counted in this tick */
-	unsigned threads; /* as "Threads:" said when its tasks were listed; 0: not listed yet */
-	unsigned kept;    /* children descriptors in use */
-	uint64_t seen_ns; /* when it was found */
-	uint64_t started; /* field 22 of stat, where no descriptor is kept */
-	int status_fd;    /* -1: opened for each look */
-	int statm_fd;     /* -1: not kept */
+	bool execed;           /* has exec'ed since its fork */
+	bool own;              /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
+	bool reads;            /* its memory counted in this tick */
+	unsigned thread_count; /* as status said last; 0: unknown */
+	unsigned threads;      /* as "Threads:" said when its tasks were listed; 0: not listed yet */
+	unsigned kept;         /* children descriptors in use */
+	uint64_t seen_ns;      /* when it was found */
+	uint64_t started;      /* field 22 of stat, where no descriptor is kept */
+	int status_fd;         /* -1: opened for each look */
+	int statm_fd;          /* -1: not kept */
 	int children_fd[THREADS_KEPT];
 	uint64_t resident; /* in the metric */
 	uint64_t mark;     /* high-water mark in bytes; 0: not known yet */
@@ -42,12 +43,19 @@ struct tree_cursor {
 	uint64_t old_ns; /* when that was last */
 };
 
+struct ancestor {
+	pid_t pid;
+	int fd; /* its first thread's children; -1: not kept */
+};
+
 struct heaplog_tree {
 	struct member *members;
 	struct heaplog_reading *readings;
 	size_t count, capacity;
 	unsigned budget, open;
-	unsigned turn;          /* of ROUND */
+	unsigned threads; /* children files that are kept */
+	unsigned turn;    /* of ROUND */
+	unsigned glances;
 	bool unlisted;          /* a root has come: what it had spawned before is in its files */
 	bool changed;           /* a member came or went since the last tick */
 	bool no_children_files; /* a kernel without CONFIG_PROC_CHILDREN */
@@ -55,7 +63,7 @@ struct heaplog_tree {
 	uint64_t gone, gone_before; /* marks of members that went in this round of looks, and in the one before */
 	uint64_t sum, marks;        /* of the last tick */
 	struct tree_cursor cursor;
-	pid_t ancestors[32]; /* of this process: an orphan of the task has become the child of one of them */
+	struct ancestor ancestors[32]; /* of this process, itself included */
 	size_t ancestor_count;
 	struct heaplog_tree_options options;
 	char proc[PROCFS_PATH_MAX];
@@ -68,22 +76,14 @@ int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root);
 
 void tree_forget_threads(struct heaplog_tree *tree, struct member *member);
 
-/* memory_linux.c: read the memory of a member. Returns false when it has gone. *threads: how many it has, 0 where this
- * look did not say. */
-bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status, unsigned *threads);
+/* memory_linux.c: read the memory of a member. Returns false when it has gone. */
+bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status);
 
 /* Its resident bytes, by the kept statm alone. Returns false when it has gone, or none is kept. */
 bool tree_read_statm(const struct member *member, uint64_t *resident);
 
-/* discover_linux.c: read which id the kernel gave away last. Returns true when something new may be there. */
-bool tree_anything_new(struct heaplog_tree *tree);
-
-/* The new ones among the processes: descendants by their parents, orphans by their environment. Returns false when
- * there are too many for one look, or ids do not say: then the children files are to be read as well. */
-bool tree_probe_new(struct heaplog_tree *tree);
-
-/* The children of member at, from its files. threads: as of status, 0 unknown. */
-void tree_find_children(struct heaplog_tree *tree, size_t at, unsigned threads);
+/* discover_linux.c: add what has come since the last look. One read where nothing can have. */
+void tree_discover(struct heaplog_tree *tree);
 
 /* A kernel without children files: all processes, by their parents. One scan serves all trees of this process. */
 void tree_scan_all(struct heaplog_tree *tree);
