@@ -30,6 +30,8 @@
  *	HEAPLOG_RESULTS       path of the results file to which each record is appended (created with mode 0600; a
  *symbolic link or anything but a regular file is refused). Unset: no file. HEAPLOG_INTERVAL_MS   period between two
  *samples, in milliseconds.
+ *	HEAPLOG_METRIC        "rss" (unset) or "pss": what is summed.
+ *	HEAPLOG_EXACT         "1": the library stays in the tasks' processes, which then say themselves what they held.
  *
  * Result fds
  *	For each finished task the library leaves one file descriptor in the runner: a sealed memfd named heaplog:TASK,
@@ -53,9 +55,11 @@
  *	duration_ms       milliseconds from start to the end of the task, >= 0
  *	exit              {"code":N}, N from 0 to 255, or {"signal":"SIGKILL"} ("SIG34" for a signal without a name)
  *	oom               true: the kernel killed the task, or its command, for want of memory
- *	metric            string: what the sizes are. "rss": resident set size, summed over the task's processes
+ *	metric            string: what the sizes are. "rss": resident set size, summed over the task's processes; "pss":
+ *	                  proportional set size, in which a page that n processes share counts 1/n in each
  *	peak_bytes        bytes: the largest sum that was seen. A lower bound of the truth. 0: nothing was measured
- *	peak_upper_bytes  bytes: an upper bound of the truth, >= peak_bytes
+ *	peak_upper_bytes  bytes: an upper bound, >= peak_bytes, for the processes that were seen, up to the last look at
+ *	                  each
  *	exact             true: the two bounds lie within 1 % of peak_bytes
  *	peak_at_ms        milliseconds from start to the peak
  *	samples           number of samples taken, >= 0
