@@ -1,5 +1,6 @@
 #!/bin/sh
-# matrix.sh LIBRARY MODES MAJOR…   A workspace per major, then the table (matrix.py says what is checked).
+# matrix.sh LIBRARY MODES MAJOR…     A workspace per major, then the table (matrix.py says what is checked).
+# matrix.sh LIBRARY screens MAJOR…   the screens instead (screens.py)
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -9,4 +10,5 @@ shift 2
 for major; do
 	bash tests/e2e/matrix_workspace.sh "$major" "$root/build/e2e/matrix-$major"
 done
+[ "$modes" != screens ] || exec python3 tests/e2e/screens.py "$library" build/e2e "$@"
 exec python3 tests/e2e/matrix.py --modes "$modes" --keep build/e2e/matrix-failed "$library" build/e2e "$@"
