@@ -25,6 +25,8 @@ function run(args, env, slow) {
 }
 
 const SUFFIX = /(\x1b\[2m)? \(peak: (\d+(?:\.\d)?)(KB|MB|GB)(?:, (SIG[A-Z]+))?\)(\x1b\[22m)?/g;
+// A line of our own, where Nx prints none after the end.
+const OWN = new RegExp(`^.*nx run.*(?:${SUFFIX.source})\\n`, 'gm');
 const RESULT = /(?:> |[✔✖]  )(?:\x1b\[\d+m)*nx run(?:\x1b\[\d+m)* (\S+)/;
 const CACHED = /\[(local cache|existing outputs match the cache, left as is)\]/;
 const plain = (text) => text.replace(/\x1b\[[0-9;]*m/g, '');
@@ -47,7 +49,7 @@ function check(name, problems) {
 	}
 }
 
-function compare(name, args, { env = {}, tasks = 3, status = 0, cached = 0, slow = false, signal = null, inline = true } = {}) {
+function compare(name, args, { env = {}, tasks = 3, status = 0, cached = 0, slow = false, signal = null, own = false } = {}) {
 	const problems = [];
 	const off = run(args, { ...base, ...env }, slow);
 	rmSync(results, { force: true });
@@ -60,10 +62,10 @@ function compare(name, args, { env = {}, tasks = 3, status = 0, cached = 0, slow
 	if (on.status !== off.status) problems.push(`status ${on.status}, without the library ${off.status}`);
 	for (const stream of ['stdout', 'stderr']) {
 		const without = sorted(normal(off[stream]));
-		const stripped = sorted(normal(on[stream].replace(SUFFIX, '')));
+		const stripped = sorted(normal(on[stream].replace(own ? OWN : SUFFIX, '')));
 		if (without !== stripped) problems.push(`${stream} differs:\n--- without\n${off[stream]}\n--- with\n${on[stream]}`);
 	}
-	if (inline && suffixes.length !== tasks) problems.push(`${suffixes.length} suffixes, expected ${tasks}:\n${on.stdout}`);
+	if (suffixes.length !== tasks) problems.push(`${suffixes.length} suffixes, expected ${tasks}:\n${on.stdout}`);
 	for (const line of annotated) {
 		if (!RESULT.test(plain(line))) problems.push(`suffix on a line that is no result line: ${line}`);
 		if (CACHED.test(line)) problems.push(`suffix on a cached line: ${line}`);
@@ -78,7 +80,7 @@ function compare(name, args, { env = {}, tasks = 3, status = 0, cached = 0, slow
 	for (const record of records) {
 		if (!(record.peak_bytes > 0 && record.peak_upper_bytes >= record.peak_bytes)) problems.push(`odd record ${JSON.stringify(record)}`);
 		const line = annotated.find((each) => plain(each).replaceAll('"', '').match(RESULT)?.[1].startsWith(record.task));
-		if (inline && !line) problems.push(`no line for ${record.task}`);
+		if (!line) problems.push(`no line for ${record.task}`);
 	}
 	check(name, problems);
 	return { on, suffixes, records };
@@ -101,8 +103,9 @@ compare('killed command', many('one-shot'), { status: 1, signal: 'SIGKILL' });
 compare('run-commands', many('one'));
 compare('colon in the target', many('col:on'));
 compare('configuration', many('cfg', '-c', 'production', '--output-style=static'));
-compare('streamed', many('one', '--output-style=stream'));
-compare('streamed, one task', ['run', '@acme/a:one', '--skip-nx-cache'], { tasks: 1 });
+compare('streamed', many('one', '--output-style=stream'), { own: true });
+compare('streamed, failing', many('one-boom', '--output-style=stream'), { own: true, status: 1 });
+compare('streamed, one task', ['run', '@acme/a:one', '--skip-nx-cache'], { tasks: 1, own: true });
 
 // Several commands: at the same time their sum, one after the other the larger.
 {
