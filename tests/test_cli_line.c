@@ -255,6 +255,22 @@ static void table_is_what_the_last_lines_say(void **state)
 	}
 }
 
+/* A later line with less, which is still the largest: what is shown of it is the later line's. */
+static void details_are_the_last_lines(void **state)
+{
+	struct table table = {0};
+
+	(void)state;
+	add(&table, 1, 1, 30);
+	add(&table, 2, 1, 10);
+	add(&table, 1, 1, 20);
+	table_finish(&table);
+	assert_int_equal(table.tasks[0].largest.peak, 20);
+	assert_int_equal(table.tasks[0].largest.processes_max, 20);
+	assert_int_equal(table.tasks[0].count, 2);
+	table_free(&table);
+}
+
 static void metrics_are_not_mixed(void **state)
 {
 	struct table table = {0};
@@ -284,6 +300,7 @@ int main(void)
 	    TORTURE(cut_lines_are_refused),
 	    TORTURE(times),
 	    TORTURE(table_is_what_the_last_lines_say),
+	    TORTURE(details_are_the_last_lines),
 	    TORTURE(metrics_are_not_mixed),
 	};
 

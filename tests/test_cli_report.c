@@ -216,7 +216,7 @@ static void last_line_without_newline_and_windows_ends(void **state)
 static void while_writers_append(void **state)
 {
 	static const char line[] =
-	    "{\"v\":1,\"run\":\"%d\",\"task\":\"t%d\",\"peak_bytes\":5000,\"hash\":\"%0400d\"}\n";
+	    "{\"v\":1,\"run\":\"%d\",\"task\":\"t%d\",\"peak_bytes\":5000,\"hash\":\"%012000d\"}\n"; /* three pages */
 	pid_t writers[2];
 	int go[2];
 	char byte;
@@ -227,17 +227,17 @@ static void while_writers_append(void **state)
 	for (int w = 0; w < 2; w++) {
 		writers[w] = fork();
 		if (writers[w] == 0) {
-			char text[1024];
+			char text[13000];
 
 			close(go[1]);
-			for (int i = 0; i < 20000 && (i < 2000 || read(go[0], &byte, 1) != 0); i++) {
+			for (int i = 0; i < 4000 && (i < 500 || read(go[0], &byte, 1) != 0); i++) {
 				const int length = snprintf(text, sizeof text, line, w, i, i);
 				heaplog_record_append("r.jsonl", text, (size_t)length);
 			}
 			_exit(0);
 		}
 	}
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 40; i++)
 		assert_int_equal(expect(0, "report --format csv --top 3 r.jsonl")->errors_length, 0);
 	close(go[0]);
 	close(go[1]);
