@@ -49,6 +49,14 @@ struct pair {
 	bool failed;
 };
 
+/* One of the two is always there. */
+static const char *name_of(const struct pair *pair)
+{
+	const struct table_task *task = pair->after ? pair->after : pair->before;
+
+	return task ? task->name : "";
+}
+
 static uint64_t absolute(const struct pair *pair)
 {
 	const uint64_t a = pair->before ? pair->before->median : 0, b = pair->after ? pair->after->median : 0;
@@ -66,7 +74,7 @@ static int by_change(const void *a, const void *b)
 		return x_pair ? -1 : 1;
 	if (absolute(x) != absolute(y))
 		return absolute(x) > absolute(y) ? -1 : 1;
-	return strcmp((x->after ? x->after : x->before)->name, (y->after ? y->after : y->before)->name);
+	return strcmp(name_of(x), name_of(y));
 }
 
 static bool grew(const struct pair *pair, const struct options *options)
@@ -170,11 +178,6 @@ static const char *significance(const struct pair *pair, char text[static FORMAT
 	else
 		snprintf(text, FORMAT_TEXT, "p=%.3f", pair->p);
 	return text;
-}
-
-static const char *name_of(const struct pair *pair)
-{
-	return (pair->after ? pair->after : pair->before)->name;
 }
 
 static size_t column(size_t width, const char *text)

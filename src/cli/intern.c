@@ -31,14 +31,17 @@ char *must_strndup(const char *text, size_t length)
 	return copy;
 }
 
-/* FNV-1a, with its upper bits mixed down. Names that collide on purpose cost time, never a wrong answer. */
+/* FNV-1a, then Murmur3's finalizer: names that differ in their last digits must not lie side by side, or probing takes
+ * for ever. Names that collide on purpose cost time, never a wrong answer. */
 static uint32_t hash(const char *string)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
 	for (; *string; string++)
 		h = (h ^ (unsigned char)*string) * UINT64_C(0x100000001b3);
-	return (uint32_t)(h ^ h >> 32);
+	h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return (uint32_t)(h ^ h >> 33);
 }
 
 static void rehash(struct intern *strings)
