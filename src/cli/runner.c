@@ -82,8 +82,9 @@ static bool is_native_half(const char *dependency, const char *package)
 
 	if (!strstr(dependency, "linux"))
 		return false;
-	return strncmp(dependency, package, length) == 0 ||
-	       (!slash && dependency[0] == '@' && strncmp(dependency + 1, package, length) == 0);
+	if (!slash && dependency[0] == '@')
+		dependency++;
+	return strlen(dependency) >= length && memcmp(dependency, package, length) == 0;
 }
 
 /* The keys of the object at, one after the other; NULL at its end. */
