@@ -18,7 +18,7 @@ check() { # check WHAT CONDITION...
 }
 # CI and its like change what Nx prints.
 clean() {
-	env -i PATH="$build:$workspace/node_modules/.bin:$PATH" HOME="$workspace/home" NX_DAEMON=false \
+	env -i PATH="$build:$workspace/node_modules/.bin:$PATH" HOME="$workspace/home" NX_DAEMON=false npm_config_update_notifier=false \
 		XDG_RUNTIME_DIR="$workspace/home" "$@" </dev/null
 }
 # What differs from run to run: sizes, durations, and which of several tasks ended first.
