@@ -7,6 +7,7 @@
  *   -c          coloured lines                        -g          GitHub Actions group headers
  *   -k          collapsed lines (with the newline)    -a          start all tasks before waiting for the first
  *   -o          one result line for all (the same task's several commands), after the last
+ *   -e FILE     descriptor 2 is closed and FILE takes its number
  *   -f          list our memfds and threads on stderr at the end
  */
 #include <errno.h>
@@ -143,7 +144,7 @@ int main(int argc, char **argv)
 	size_t count = 0;
 	int at, letter, failed = 0;
 
-	while ((letter = getopt(argc, argv, "+tvpb:wcgkaof")) != -1) {
+	while ((letter = getopt(argc, argv, "+tvpb:wcgkaofe:")) != -1) {
 		switch (letter) {
 		case 't':
 			option.threads = 1;
@@ -174,6 +175,10 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			option.once = 1;
+			break;
+		case 'e':
+			if (close(2) != 0 || open(optarg, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) != 2)
+				return 124;
 			break;
 		case 'f':
 			option.list = 1;

@@ -380,6 +380,24 @@ static void test_malformed_values(void **state)
 	}
 }
 
+/* A warning goes to what was stderr at the start, never to a file that has its number by now. */
+static void test_warning_without_stderr(void **state)
+{
+	struct torture_result *result;
+	struct stat status;
+
+	(void)state;
+	result = RUN(S("HEAPLOG_RESULTS=/nonexistent/results"), S("-t"), S("a"), S("build"), S("-"), TASK, S("hold"),
+		     S("5"), S("20"));
+	assert_non_null(strstr(result->errors, "heaplog: HEAPLOG_RESULTS: cannot write"));
+	result = RUN(S("HEAPLOG_RESULTS=/nonexistent/results"), S("-te"), S("data"), S("a"), S("build"), S("-"), TASK,
+		     S("hold"), S("5"), S("20"));
+	assert_int_equal(result->status, 0);
+	assert_string_equal(result->errors, "");
+	assert_int_equal(stat("data", &status), 0);
+	assert_int_equal(status.st_size, 0);
+}
+
 /* One line of JSON per task, and the same in the runner's result fd. */
 static void test_results(void **state)
 {
@@ -543,6 +561,7 @@ int main(void)
 	    TORTURE(test_parallel_tasks),
 	    TORTURE(test_descendants),
 	    TORTURE(test_killed),
+	    TORTURE(test_warning_without_stderr),
 	    TORTURE(test_results),
 	    TORTURE(test_results_unwritable),
 	    TORTURE(test_example_formatter),

@@ -35,16 +35,6 @@ void closing_add(struct task *task)
 	table_insert(&table, task->name, (task->end_ns - task->start_ns) / 1000000, &figure);
 }
 
-/* Whatever stands at descriptor 2 now: is it what was the program's stderr at its start? */
-static bool stderr_is_open(void)
-{
-	struct stat status;
-
-	return heaplog_runtime.output_known[1] && fstat(STDERR_FILENO, &status) == 0 &&
-	       status.st_dev == heaplog_runtime.output_device[1] && status.st_ino == heaplog_runtime.output_inode[1] &&
-	       status.st_rdev == heaplog_runtime.output_rdev[1];
-}
-
 void closing_print(void)
 {
 	static char text[TABLE_TEXT];
@@ -53,7 +43,7 @@ void closing_print(void)
 	uint64_t mask[16];
 	bool terminal;
 
-	if (!stderr_is_open())
+	if (!runtime_has_stderr())
 		return;
 	terminal = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0;
 	runtime_lock(mask);

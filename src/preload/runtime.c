@@ -95,6 +95,21 @@ bool runtime_readable(const void *start, size_t length)
 	return readable;
 }
 
+bool runtime_has_stderr(void)
+{
+	const int saved = errno;
+	struct stat status;
+	bool same;
+
+	if (!heaplog_runtime.on) /* in the constructor */
+		return true;
+	same = heaplog_runtime.output_known[1] && fstat(STDERR_FILENO, &status) == 0 &&
+	       status.st_dev == heaplog_runtime.output_device[1] && status.st_ino == heaplog_runtime.output_inode[1] &&
+	       status.st_rdev == heaplog_runtime.output_rdev[1];
+	errno = saved;
+	return same;
+}
+
 void runtime_warn(const char *first, ...)
 {
 	const int saved = errno;
@@ -108,7 +123,8 @@ void runtime_warn(const char *first, ...)
 			line[used++] = (unsigned char)*piece < ' ' || *piece == 0x7f ? '?' : *piece;
 	va_end(pieces);
 	line[used++] = '\n';
-	say(STDERR_FILENO, line, used);
+	if (runtime_has_stderr())
+		say(STDERR_FILENO, line, used);
 	errno = saved;
 }
 

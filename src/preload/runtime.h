@@ -66,7 +66,11 @@ bool runtime_readable(const void *at, size_t length);
  * what is left to say. May be called more than once. Keeps errno; async-signal-safe. */
 void runtime_finish(void);
 
-/* One line on stderr: "heaplog: " and the given pieces (up to the first NULL). One write, errno kept. */
+/* Is what stands at descriptor 2 what was the program's stderr at its start? It may have closed it and have a file of
+ * its own there. Async-signal-safe, keeps errno. */
+bool runtime_has_stderr(void);
+
+/* One line on stderr, if it is still there: "heaplog: " and the given pieces (up to the first NULL). One write, errno kept. */
 void runtime_warn(const char *first, ...) __attribute__((sentinel));
 
 #endif
