@@ -217,6 +217,21 @@ static void test_bash(void **state)
 	assert_non_null(strstr(result->errors, " hold 40 100 (peak: 4"));
 }
 
+/* dash ends without a look at exit functions. */
+static void test_dash(void **state)
+{
+	struct torture_result *result;
+
+	(void)state;
+	if (!is_installed("/bin/dash"))
+		skip();
+	result =
+	    both((char *[]){S("/bin/dash"), S("-c"), S("$TASK hold 40 100 & $TASK hold 20 100; wait; exit 4"), NULL},
+		 "all", NULL);
+	assert_int_equal(WEXITSTATUS(result->status), 4);
+	assert_non_null(strstr(result->errors, "heaplog: peak memory of 2 tasks"));
+}
+
 /* A pattern of the user's: tasks that a shell starts, one after the other and at the same time. */
 static void test_pattern(void **state)
 {
@@ -293,10 +308,10 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_make),    TORTURE(test_make_failing), TORTURE(test_make_interrupted),
-	    TORTURE(test_ninja),   TORTURE(test_xargs),        TORTURE(test_parallel),
-	    TORTURE(test_bash),    TORTURE(test_pattern),      TORTURE(test_npm),
-	    TORTURE(test_results), TORTURE(test_many),
+	    TORTURE(test_make),  TORTURE(test_make_failing), TORTURE(test_make_interrupted),
+	    TORTURE(test_ninja), TORTURE(test_xargs),        TORTURE(test_parallel),
+	    TORTURE(test_bash),  TORTURE(test_dash),         TORTURE(test_pattern),
+	    TORTURE(test_npm),   TORTURE(test_results),      TORTURE(test_many),
 	};
 
 	/* These programs are what they are: a sanitizer cannot be preloaded into them. */

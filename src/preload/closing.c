@@ -58,9 +58,8 @@ void closing_print(void)
 /* xargs waits for its last children in a function of its own for exit: what we have is not complete before that. */
 static void at_exit(void)
 {
-	if (tasks_are_running())
-		atomic_store(&exiting, true);
-	else
+	atomic_store(&exiting, true);
+	if (!tasks_are_running())
 		runtime_finish();
 }
 

@@ -102,7 +102,6 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 	if (board && board->owner == getpid()) {
 		/* The runner itself becomes another program: what it knows would be lost. */
 		runtime_finish();
-		board_file_remove();
 	} else if (board && board->owner == getppid()) {
 		board_outdate(board, getpid(), UINT64_MAX);
 		prepare(launch, board, getpid(), directory, file, search, argv, envp);

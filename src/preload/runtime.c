@@ -169,6 +169,7 @@ void runtime_finish(void)
 	if (heaplog_runtime.on && runtime_is_owner()) {
 		tasks_flush();
 		closing_print();
+		board_file_remove();
 	}
 	errno = saved;
 }
@@ -225,8 +226,6 @@ __attribute__((destructor)) static void stop(void)
 	const int saved = errno;
 
 	runtime_finish();
-	if (heaplog_runtime.on)
-		board_file_remove();
 	if (heaplog_runtime.member)
 		exact_leave();
 	errno = saved;

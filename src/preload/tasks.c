@@ -200,6 +200,9 @@ struct task *tasks_adopt(struct slot *slot)
 
 bool tasks_are_running(void)
 {
+	/* On a loaded machine nobody may have adopted the last ones yet. */
+	if (heaplog_board && atomic_load(&heaplog_board->taken))
+		return true;
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
 		if (atomic_load(&task->state) == TASK_RUNNING)
 			return true;

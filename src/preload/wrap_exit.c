@@ -9,6 +9,7 @@
 
 static _Noreturn void leave(void (*function)(int), int status)
 {
+	runtime_finish(); /* dash ends a script so */
 	if (heaplog_runtime.member)
 		exact_leave();
 	function(status);
