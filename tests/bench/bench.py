@@ -75,11 +75,11 @@ def start():
     row("process start, heaplog on, against it", ratios(on, empty), "", 1.05)
 
 
-def calls(kind, count, library, task=False):
+def calls(kind, count, library, state):
     variables = {"PATH": os.environ["PATH"]}
     if library:
         variables |= {"LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"}
-    words = [f"{build}/tests/bench/calls", kind, str(count), *(["task"] if task else [])]
+    words = [f"{build}/tests/bench/calls", kind, str(count), state]
     said = subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=variables).stderr
     return float(said.split()[0])
 
@@ -87,8 +87,9 @@ def calls(kind, count, library, task=False):
 def write():
     """A chunk without a result line, to /dev/null, in a runner that has had a task."""
     for kind, what in ("write", "80 bytes"), ("write-4k", "4096 bytes"):
-        more = [calls(kind, 200000, True, True) - calls(kind, 200000, False, True) for _ in range(9)]
-        row(f"write of {what} that are no result line, more", more, "ns", 100)
+        for state, when, budget in ("task", "", 100), ("waiting", ", while a result line is awaited", None):
+            more = [calls(kind, 100000, True, state) - calls(kind, 100000, False, state) for _ in range(9)]
+            row(f"write of {what}, more{when}", more, "ns", budget)
 
 
 def nx():
@@ -122,8 +123,10 @@ def nx():
 def trees():
     """A tree that sleeps, at 500 ms (Nx's collector: a second)."""
     for size, budget in (10, .8), (100, 2.5), (1000, 9):
-        costs = watch(build, size)
-        ours = row(f"watching a tree of {size}, heaplog", costs["heaplog"], "ms/s", budget)
+        costs, interval = watch(build, size)
+        ours = row(f"watching a tree of {size}, heaplog", costs["heaplog"], "ms/s", budget, f"each {interval} ms")
+        if interval != 500:
+            missed.append(f"the interval for a tree of {size}: {interval} ms instead of 500")
         for name in costs:
             if name != "heaplog":
                 theirs = row(f"watching a tree of {size}, {name}", costs[name], "ms/s")

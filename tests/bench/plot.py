@@ -58,7 +58,7 @@ def main():
     build = os.path.abspath(parser.parse_args().build)
     costs = {}
     for size in SIZES:
-        for name, values in watch(build, size).items():
+        for name, values in watch(build, size)[0].items():
             costs.setdefault(name, []).append(max(statistics.median(values), .01))
         print(f"{size:5} processes: " + ", ".join(f"{name} {series[-1]:.2f}" for name, series in costs.items()), flush=True)
     with open(f"{build}/cost.svg", "w") as file:

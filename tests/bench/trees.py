@@ -1,5 +1,6 @@
 """Trees of sleeping processes, and what it costs to watch them."""
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -126,13 +127,17 @@ def read(pid, watched):
 
 
 def watch(build, size, seconds=2.0, rounds=3):
-    """ms of CPU time per second that each of them takes to watch a tree: {name: [ms, ...]}. In turns: heaplog alone,
+    """ms of CPU time per second that each of them takes to watch a tree: {name: [ms, ...]}, and the interval in ms at
+    which heaplog looked in the end (it is stretched when looks take too long). In turns: heaplog alone,
     since pidusage starts a process for each look, which costs whoever looks for new ones; pidusage; the other two."""
     started = {name: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
                for name, command in peers().items()}
     result = {name: [] for name in ["heaplog", *started]}
+    records = f"{build}/bench-records"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(records)
     try:
-        with runner(build, [[f"{build}/tests/bench/tree", str(size)]]) as pid:
+        with runner(build, [[f"{build}/tests/bench/tree", str(size)]], HEAPLOG_RESULTS=records) as pid:
             wait_until(lambda: len(descendants(pid)) == size, f"{size} processes")
             root = children(pid)[0]
             time.sleep(SETTLE)
@@ -153,4 +158,7 @@ def watch(build, size, seconds=2.0, rounds=3):
         for peer in started.values():
             peer.kill()
             peer.wait()
-    return result
+    with open(records) as file:
+        interval = json.loads(file.read())["interval_ms"]
+    os.unlink(records)
+    return result, interval
