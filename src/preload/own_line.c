@@ -201,7 +201,9 @@ size_t own_line_text(const struct task *task, bool coloured, bool redrawn, char 
 	const size_t suffix_length = annotate_suffix(&figure, coloured, suffix);
 	/* Room for the suffix and the newline is kept free: a long name is cut, a figure is not. */
 	struct text line = {.bytes = text, .size = OWN_LINE_MAX - ANNOTATE_SUFFIX_MAX - 5};
-	const char *const mark = failed ? "\xe2\x9c\x96" : "\xe2\x9c\x94";
+	/* A worker that was stopped has no result of its own: Nx's mark for that. */
+	const bool stopped = task->exit == HEAPLOG_EXIT_UNKNOWN;
+	const char *const mark = failed ? "\xe2\x9c\x96" : stopped ? "\xe2\x97\xbc" : "\xe2\x9c\x94";
 
 #define PUT(string) put(&line, string, strlen(string))
 	if (!suffix_length)
@@ -209,7 +211,7 @@ size_t own_line_text(const struct task *task, bool coloured, bool redrawn, char 
 	if (atomic_load(&prefixes) == PREFIX_SEEN)
 		put(&line, task->prefix, task->prefix_length);
 	if (coloured)
-		PUT(failed ? "\x1b[31m" : "\x1b[32m");
+		PUT(failed ? "\x1b[31m" : stopped ? "\x1b[36m" : "\x1b[32m");
 	PUT(mark);
 	PUT(coloured ? "\x1b[39m  " : "  ");
 	if (!task->batch)

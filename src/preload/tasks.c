@@ -8,6 +8,7 @@
 #include "preload/sampler.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -248,6 +249,9 @@ static void note_exit(struct task *task, int status)
 	const enum heaplog_exit kind = WIFSIGNALED(status) ? HEAPLOG_EXIT_SIGNAL : HEAPLOG_EXIT_CODE;
 	const int value = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 
+	/* Nx ends a worker that has done its work by SIGTERM: that says nothing about its tasks. */
+	if (task->batch && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+		return;
 	/* Of several children the first that failed speaks for the task. */
 	if (task->exit == HEAPLOG_EXIT_UNKNOWN || (task->exit == HEAPLOG_EXIT_CODE && task->exit_value == 0)) {
 		task->exit = kind;

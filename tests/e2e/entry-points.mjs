@@ -130,7 +130,7 @@ function check(name, argv, { cwd, node, tasks, inline = 0, table = 0, env = {}, 
 		...extra(off.stderr, on.stderr.replace(TABLE, '').replace(SUFFIX, ''), problems, 'stderr'),
 	])
 		// An own line, where Nx has none after the end.
-		if (!/^\s*[✔✖]  nx run \S+$/.test(line)) problems.push(`a line too many: ${line}`);
+		if (!/^\s*[✔✖◼]  (nx run \S+|batch \d+)$/.test(line)) problems.push(`a line too many: ${line}`);
 	const records = existsSync(results) ? readFileSync(results, 'utf8').trim().split('\n').map((line) => JSON.parse(line)) : [];
 	const names = [...new Set(records.map((record) => record.task))].sort();
 	if (String(names) !== String([...tasks].sort())) problems.push(`records of ${names}; expected ${tasks}`);

@@ -30,7 +30,7 @@ import terminal
 SGR = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 FIGURE = r'\((?:last )?peak: \d+(?:\.\d)?(?:KB|MB|GB)(?:, [A-Za-z0-9. -]+)?\)'
 SUFFIX = re.compile(rf'(\x1b\[2m)? ({FIGURE})(?:\x1b\[22m)?')
-OWN = re.compile(rf'^(?P<prefix>\S+: )?[✔✖]  (?:nx run )?(?P<name>\S+(?: \d+)?) {FIGURE}$')
+OWN = re.compile(rf'^(?P<prefix>\S+: )?[✔✖◼]  (?:nx run )?(?P<name>\S+(?: \d+)?) {FIGURE}$')
 MOVE = re.compile(r'\x1b\[[0-9;?]*[A-LN-Za-ln-z]')  # any but a colour
 LEAD = re.compile(rf'(?:{MOVE.pattern})*')
 ALTERNATE = re.compile(r'\x1b\[\?1049h(.*?)\x1b\[\?1049l', re.S)
