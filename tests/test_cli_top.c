@@ -195,15 +195,17 @@ static struct screen *show(const char *term)
 {
 	static struct screen screen;
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
-	char variable[64];
+	char variable[64], asan[600];
 
 	memset(&screen, 0, sizeof screen);
 	snprintf(variable, sizeof variable, "TERM=%s", term);
+	/* As torture_run does it: ncurses keeps memory to its end. */
+	snprintf(asan, sizeof asan, "ASAN_OPTIONS=%s", getenv("ASAN_OPTIONS") ? getenv("ASAN_OPTIONS") : "");
 	screen.pid = forkpty(&screen.terminal, NULL, NULL, &size);
 	assert_true(screen.pid >= 0);
 	if (screen.pid == 0) {
 		char *argv[] = {heaplog(), W("top"), W("--interval"), W("100ms"), NULL};
-		char *entries[] = {W("PATH=/usr/bin:/bin"), W("LC_ALL=C.UTF-8"), runtime_entry(), variable, NULL};
+		char *entries[] = {W("PATH=/usr/bin:/bin"), W("LC_ALL=C.UTF-8"), runtime_entry(), variable, asan, NULL};
 
 		execve(argv[0], argv, entries);
 		_exit(126);
