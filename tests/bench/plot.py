@@ -39,9 +39,9 @@ def draw(costs):
     out.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}" text-anchor="middle" fill="#555">processes in the tree</text>')
     ends = []
     for name, series in sorted(costs.items(), key=lambda item: item[1][-1]):
-        line = " ".join(f"{x(size):.1f},{y(cost):.1f}" for size, cost in zip(SIZES, series))
+        line = " L".join(f"{x(size):.1f},{y(cost):.1f}" for size, cost in zip(SIZES, series))
         wide = 3 if name == "heaplog" else 1.8
-        out.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[name]}" stroke-width="{wide}"/>')
+        out.append(f'<path d="M{line}" fill="none" stroke="{COLOURS[name]}" stroke-width="{wide}"/>')
         out += [f'<circle cx="{x(size):.1f}" cy="{y(cost):.1f}" r="{wide + 1}" fill="{COLOURS[name]}"/>' for size, cost in zip(SIZES, series)]
         # Labels from below, none on another.
         at = min([y(series[-1]) + 4, *([ends[-1] - 16] if ends else [])])
