@@ -219,22 +219,47 @@ bool heaplog_oom_find(const char *proc, struct heaplog_oom_counter *counter)
 	       heaplog_oom_count(counter) >= 0;
 }
 
-int64_t heaplog_oom_count(const struct heaplog_oom_counter *counter)
+static int64_t count_in(struct lines *lines)
 {
 	static const char key[] = "oom_kill ";
-	struct lines lines;
 	int64_t count = -1;
 	char *line;
 
-	if (!lines_open(&lines, counter->path))
-		return -1;
-	while (count < 0 && (line = lines_next(&lines))) {
+	while (count < 0 && (line = lines_next(lines))) {
 		if (strncmp(line, key, sizeof key - 1) != 0)
 			continue;
 		count = 0;
 		for (line += sizeof key - 1; *line >= '0' && *line <= '9' && count < INT64_MAX / 10 - 1; line++)
 			count = count * 10 + (*line - '0');
 	}
+	return count;
+}
+
+int64_t heaplog_oom_count(const struct heaplog_oom_counter *counter)
+{
+	struct lines lines;
+	int64_t count;
+
+	if (!lines_open(&lines, counter->path))
+		return -1;
+	count = count_in(&lines);
 	lines_close(&lines);
+	return count;
+}
+
+int64_t heaplog_oom_count_again(const struct heaplog_oom_counter *counter, int *kept)
+{
+	struct lines lines = {.fd = *kept};
+	int64_t count;
+
+	if (lines.fd < 0 && !lines_open(&lines, counter->path))
+		return -1;
+	*kept = lines.fd;
+	syscall(SYS_lseek, lines.fd, 0L, SEEK_SET);
+	count = count_in(&lines);
+	if (count < 0) { /* the group is gone */
+		lines_close(&lines);
+		*kept = -1;
+	}
 	return count;
 }

@@ -25,4 +25,8 @@ bool heaplog_oom_find(const char *proc, struct heaplog_oom_counter *counter);
  * sees it (mm/oom_kill.c, __oom_kill_process). -1: it cannot be read. As above. */
 int64_t heaplog_oom_count(const struct heaplog_oom_counter *counter);
 
+/* The same for who asks often: *kept is the descriptor, -1 at first, and stays open. For sampler threads, whose
+ * descriptors are their own and end with them. */
+int64_t heaplog_oom_count_again(const struct heaplog_oom_counter *counter, int *kept);
+
 #endif

@@ -47,13 +47,13 @@ uint64_t oom_watch_held(const struct oom_watch *watch)
 	return now > before ? now : before;
 }
 
-void oom_watch_look(struct oom_watch *watch, uint64_t now, uint64_t before, uint64_t after)
+void oom_watch_look(struct oom_watch *watch, int *kept, uint64_t now, uint64_t before, uint64_t after)
 {
 	int64_t count;
 
 	note_held(watch, now, after);
 	search();
-	count = count_now();
+	count = atomic_load(&state) == FOUND ? heaplog_oom_count_again(&counter, kept) : -1;
 	if (count < 0)
 		return;
 	if (!watch->begun) {

@@ -19,8 +19,8 @@ struct oom_watch {
 };
 
 /* After each look at the task: before and after are the sums of its processes' memory at the last look and at this one.
- * For sampler threads, whose descriptors are their own. */
-void oom_watch_look(struct oom_watch *watch, uint64_t now, uint64_t before, uint64_t after);
+ * For sampler threads, whose descriptors are their own: *kept is the thread's, -1 at first. */
+void oom_watch_look(struct oom_watch *watch, int *kept, uint64_t now, uint64_t before, uint64_t after);
 
 /* The largest sum of the last second or two. */
 uint64_t oom_watch_held(const struct oom_watch *watch);

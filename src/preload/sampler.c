@@ -190,7 +190,7 @@ static uint64_t cpu_now(void)
 }
 
 /* One look at one task. Returns false when the unit is done with. */
-static bool look(struct unit *unit, uint64_t now)
+static bool look(struct unit *unit, uint64_t now, int *oom_fd)
 {
 	struct task *task = unit->task;
 	const struct heaplog_summary *summary = &task->peak.summary;
@@ -235,7 +235,7 @@ static bool look(struct unit *unit, uint64_t now)
 		collect_lost(task);
 	cost = cpu_now() - cost;
 	now = sampler_now();
-	oom_watch_look(&task->oom, now, before, summary->current_bytes);
+	oom_watch_look(&task->oom, oom_fd, now, before, summary->current_bytes);
 	/* Between its fork and its exec: the first look at the task itself must come soon, it may live for a
 	 * millisecond. */
 	if (members && !summary->samples && now - task->start_ns < (uint64_t)EXEC_MS * MS) {
@@ -281,6 +281,7 @@ static void *sampler_main(void *argument)
 	size_t count = 0;
 	struct board *board = heaplog_board;
 	const pid_t pid = (pid_t)(intptr_t)argument;
+	int oom_fd = -1;
 
 	if (private_descriptors() && procfs_is_ours("/proc")) {
 		prctl(PR_SET_NAME, "heaplog");
@@ -292,7 +293,7 @@ static void *sampler_main(void *argument)
 			collect(units, &count, pid ? pid : -1);
 			now = sampler_now();
 			for (size_t i = 0; i < count;) {
-				if (look(&units[i], now)) {
+				if (look(&units[i], now, &oom_fd)) {
 					due = units[i].due < due ? units[i].due : due;
 					due = units[i].glance < due ? units[i].glance : due;
 					i++;
