@@ -284,7 +284,9 @@ def modes(major):
     if major >= 21:
         tui = {'NX_TUI': 'true'}
         table['TUI: run-many'] = many(where='terminal', env=tui, keys=6)
-        table['TUI: run-one'] = one(own='inline', dep='inline', where='terminal', env=tui, keys=1)
+        # 21 shows no TUI for a task without dependencies, whatever is asked.
+        table['TUI: run-one'] = one(own='inline', bad='own' if major == 21 else None, mixed=major == 21, where='terminal',
+                                    env=tui, keys=1)
     return table
 
 
