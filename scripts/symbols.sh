@@ -3,6 +3,7 @@
 #   symbols.sh map MACHINE            the linker's version script
 #   symbols.sh check MACHINE LIBRARY  compares the library with the list; prints what differs
 # MACHINE: x86_64, aarch64 and so on; -musl behind it where libc is musl.
+# [req: H-01] [req: H-02] [req: H-06] [req: H-09] [req: H-75]
 set -eu
 cd "$(dirname "$0")/.."
 def=src/preload/symbols.def

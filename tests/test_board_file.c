@@ -103,6 +103,7 @@ static void test_killed(void **state)
 }
 
 /* A directory that is not the user's alone is not used: the fallback is, or none, and nothing is said. */
+/* [req: H-81] */
 static void test_bad_directory(void **state)
 {
 	struct torture *torture = *state;

@@ -10,6 +10,7 @@ static char *const *without(char *const envp[])
 	return environment_without(envp, "libheaplog.so", edited, 64, text, sizeof text);
 }
 
+/* [req: H-32] [req: H-33] */
 static void test_tokens(void **state)
 {
 	static const struct {
@@ -51,6 +52,7 @@ static void test_tokens(void **state)
 }
 
 /* Entries without '=', empty ones, duplicates and bytes that are no UTF-8 go through as the same pointers. */
+/* [req: H-31] */
 static void test_other_entries(void **state)
 {
 	char *envp[] = {(char *)(uintptr_t) "noequals",

@@ -76,6 +76,7 @@ static void test_short_orphan(void **state)
 }
 
 /* A program that clears its environment: its children are still known, and see nothing but the token, once. */
+/* [req: H-34] */
 static void test_cleared_environment(void **state)
 {
 	const char *library = torture_path("libheaplog.so");

@@ -58,18 +58,21 @@ static void compare(const char *helper)
 	}
 }
 
+/* [req: H-28] [req: H-29] [req: H-48] [req: H-49] [req: H-57] [req: H-58] */
 static void test_wait(void **state)
 {
 	(void)state;
 	compare("tests/helper_exact_wait");
 }
 
+/* [req: H-03] [req: H-05] [req: H-11] [req: H-21] [req: H-23] [req: H-24] [req: H-25] [req: H-26] [req: H-27] [req: H-29] */
 static void test_exec(void **state)
 {
 	(void)state;
 	compare("tests/helper_exact_exec");
 }
 
+/* [req: H-45] [req: H-49] [req: H-68] */
 static void test_write(void **state)
 {
 	(void)state;

@@ -102,6 +102,7 @@ static void test_result_lines(void **state)
 	}
 }
 
+/* [req: H-71] */
 static void test_other_chunks(void **state)
 {
 	static const char *const texts[] = {

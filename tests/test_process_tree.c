@@ -89,6 +89,7 @@ static size_t tick(struct heaplog_tree *tree, struct heaplog_peak *peak)
 	return heaplog_tree_tick(tree, now, peak, &moved);
 }
 
+/* [req: H-64] */
 static void test_fake_tree(void **state)
 {
 	static const unsigned budgets[] = {1000, 0};
@@ -200,6 +201,7 @@ static bool has_variable(void *context, const char *environment, size_t length)
 
 /* Never seen under their parent: by their environment, and only where init or an ancestor of the runner has taken them
  * in; the same variables under another parent are another runner's task. */
+/* [req: H-63] */
 static void test_orphans(void **state)
 {
 	const struct heaplog_tree_options options = {

@@ -676,6 +676,7 @@ static void test_places(void **state)
 }
 
 /* Short writes and full pipes at random. */
+/* [req: H-67] [req: H-71] */
 static void test_schedules(void **state)
 {
 	const char *wanted = getenv("HEAPLOG_SCHEDULES");

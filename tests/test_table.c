@@ -100,6 +100,7 @@ static void test_more_than_fits(void **state)
 	check(0, false, expected);
 }
 
+/* [req: H-80] */
 static void test_names(void **state)
 {
 	char name[TABLE_NAME + 50];

@@ -90,6 +90,7 @@ static void test_forms(void **state)
 }
 
 /* `true` from a runner of 400 MB: between fork and exec, and in ru_maxrss, its memory is the runner's. */
+/* [req: H-65] */
 static void test_carry_over(void **state)
 {
 	static const char *const ways[] = {"-t", "-tv", "-tp", "-v", "-p", "-w"};
@@ -147,6 +148,7 @@ static void test_descendants(void **state)
 	assert_peak(RUN(NULL, S("-t"), S("a"), S("build"), S("-"), S("sh"), S("-c"), script), 0, 160, 168);
 }
 
+/* [req: H-84] */
 static void test_killed(void **state)
 {
 	struct torture_result *result =
@@ -159,6 +161,7 @@ static void test_killed(void **state)
 }
 
 /* The task sees the environment that the runner made, less our token; nothing of us is in it. */
+/* [req: H-31] [req: H-40] */
 static void test_environment_of_task(void **state)
 {
 	char *argv[] = {
@@ -185,6 +188,7 @@ static void test_environment_of_task(void **state)
 }
 
 /* Other preloaded libraries keep their places; our token goes under any path. */
+/* [req: H-07] [req: H-32] */
 static void test_other_preloads(void **state)
 {
 	char preload[16000];
@@ -332,6 +336,7 @@ static void test_off(void **state)
 }
 
 /* On, but no task: a process gains no thread and no descriptor. */
+/* [req: H-47] */
 static void test_not_a_runner(void **state)
 {
 	/* No pipeline: its descriptors would come and go in the shell that is looked at. */
@@ -399,6 +404,7 @@ static void test_warning_without_stderr(void **state)
 }
 
 /* One line of JSON per task, and the same in the runner's result fd. */
+/* [req: H-60] [req: H-81] */
 static void test_results(void **state)
 {
 	struct torture *torture = *state;
@@ -442,6 +448,7 @@ static void test_example_formatter(void **state)
 	assert_non_null(strstr(result->output, "\n@acme/a:build "));
 }
 
+/* [req: H-81] */
 static void test_results_unwritable(void **state)
 {
 	struct torture_result *result;
@@ -524,6 +531,7 @@ static void test_failed_exec(void **state)
 }
 
 /* More tasks than sampler threads: all have a figure. */
+/* [req: H-51] */
 static void test_many_tasks(void **state)
 {
 	enum { TASKS = 300 };

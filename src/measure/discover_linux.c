@@ -46,6 +46,7 @@ static void note_ancestors(struct heaplog_tree *tree)
 	pid_t pid = getpid();
 	int takes = 0;
 
+	tree->session = getsid(0);
 	if (pid != 1 && prctl(PR_GET_CHILD_SUBREAPER, &takes) == 0 && !takes)
 		pid = procfs_stat(tree->proc, pid, &stat) == 0 && stat.parent > 0 ? stat.parent : 1;
 	while (tree->ancestor_count < room) {
@@ -94,6 +95,14 @@ static bool is_ancestor(const struct heaplog_tree *tree, pid_t pid)
 	return pid == 1;
 }
 
+/* An orphan of the task is in the runner's session, or in one that was made since the task began. When another run of
+ * the same task is killed (in another terminal, another job of CI), what it leaves behind has the same variables and
+ * the same new parent as an orphan of ours, but not the session. 0: the kernel does not say. */
+static bool is_session_of_task(const struct heaplog_tree *tree, pid_t session)
+{
+	return !session || session == tree->session || session >= tree->oldest_root;
+}
+
 static bool belongs(struct heaplog_tree *tree, pid_t pid)
 {
 	ssize_t length;
@@ -125,7 +134,8 @@ static bool probe(struct heaplog_tree *tree, pid_t pid)
 	parent = (pid_t)procfs_field(text, "\nPPid:");
 	if (tree_is_member(tree, parent))
 		return tree_add(tree, pid, parent, false) == 0;
-	if (is_ancestor(tree, parent) && belongs(tree, pid))
+	if (is_ancestor(tree, parent) && is_session_of_task(tree, (pid_t)procfs_field(text, "\nNSsid:")) &&
+	    belongs(tree, pid))
 		return tree_add(tree, pid, parent, false) == 0;
 	return true;
 }

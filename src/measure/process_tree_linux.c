@@ -160,6 +160,8 @@ int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
 
 int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid)
 {
+	if (!tree->oldest_root)
+		tree->oldest_root = pid;
 	/* What it has spawned meanwhile has been given higher ids. */
 	if (tree->cursor.trusted && pid - 1 < tree->cursor.from)
 		tree->cursor.from = pid - 1;

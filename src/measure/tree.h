@@ -65,6 +65,8 @@ struct heaplog_tree {
 	struct tree_cursor cursor;
 	struct ancestor ancestors[32]; /* of this process, itself included */
 	size_t ancestor_count;
+	pid_t session;     /* of this process */
+	pid_t oldest_root; /* the first root: a session of the task's own has its number or a later one */
 	struct heaplog_tree_options options;
 	char proc[PROCFS_PATH_MAX];
 };

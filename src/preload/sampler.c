@@ -9,6 +9,7 @@
 #include "preload/tasks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <pthread.h>
@@ -248,6 +249,29 @@ static bool look(struct unit *unit, uint64_t now, int *oom_fd)
 	return true;
 }
 
+/* Has the program ended by pthread_exit in its last thread? The process ends with the last of all threads, and ours,
+ * which no signal reaches, would keep it for ever: a hang (seen). Directory links: two, and one for each thread; the
+ * first thread counts as long as another lives. */
+static bool is_left_alone(void)
+{
+	char text[512];
+	struct stat status;
+	const char *at;
+	long length;
+	int fd;
+
+	if (stat("/proc/self/task", &status) != 0 || status.st_nlink > 3 + atomic_load(&heaplog_process->threads))
+		return false;
+	fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	length = syscall(SYS_read, fd, text, sizeof text - 1);
+	syscall(SYS_close, fd);
+	text[length > 0 ? length : 0] = '\0';
+	at = strrchr(text, ')');
+	return at && strncmp(at, ") Z", 3) == 0;
+}
+
 /* Wait for the child to become a task. Returns false when it has become something else, or nothing. */
 static bool wait_for_claim(struct unit *units, size_t *count, pid_t pid)
 {
@@ -263,6 +287,8 @@ static bool wait_for_claim(struct unit *units, size_t *count, pid_t pid)
 		collect(units, count, pid);
 		if (*count)
 			return true;
+		if (is_left_alone())
+			return false;
 		slot = board_find(board, pid);
 		if (execed != 0) {
 			if (slot && slot->kind == SLOT_SCRATCH)
@@ -285,7 +311,7 @@ static void *sampler_main(void *argument)
 
 	if (private_descriptors() && procfs_is_ours("/proc")) {
 		prctl(PR_SET_NAME, "heaplog");
-		for (bool go = wait_for_claim(units, &count, pid); go && count;) {
+		for (bool go = wait_for_claim(units, &count, pid); go && count && !is_left_alone();) {
 			const uint32_t seen = board_news(board);
 			uint64_t due = UINT64_MAX;
 			uint64_t now;
@@ -407,6 +433,9 @@ static long settle(pid_t pid, long (*attempt)(const void *), const void *call)
 
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	errno = error;
+	/* Errors are for the real wait to report. But for EFAULT, with which the child has been taken. */
+	if (result < 0 && error != EFAULT)
+		result = 0;
 	if (!result && wake == WAKE_INTERRUPT) {
 		errno = EINTR;
 		return -1;
