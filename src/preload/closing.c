@@ -51,6 +51,9 @@ void closing_print(void)
 	    table_format(&table, window.ws_col, terminal && !heaplog_runtime.no_colour, text, sizeof text);
 	clear();
 	runtime_unlock(mask);
+	/* On a terminal the echo of ^C stands in the row, or a prompt: ours begins a row of its own. */
+	if (terminal && length)
+		say(STDERR_FILENO, "\n", 1);
 	say(STDERR_FILENO, text, length);
 	errno = saved;
 }
