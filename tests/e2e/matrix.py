@@ -411,10 +411,15 @@ def diff(title, before, after):
 
 def check(workspace, run):
     """{outcome: [problem, ...]} of one run of Nx without and one with the library."""
-    off = workspace.run(run, False)
-    daemon = workspace.end_daemon() if run.daemon else []
-    on = workspace.run(run, True)
-    daemon = daemon or (workspace.end_daemon() if run.daemon else [])
+    daemon = []
+    outputs = []
+    for with_library in (False, True):
+        try:
+            outputs.append(workspace.run(run, with_library))
+        finally:  # the daemon outlives the run
+            if run.daemon:
+                daemon += workspace.end_daemon()
+    off, on = outputs
     outcomes = {run.outcome or outcome_of(task) for task in run.expect}
     problems = {outcome: [] for outcome in outcomes}
 
@@ -489,6 +494,7 @@ def main():
     parser.add_argument('workspaces', help='directory of the workspaces, matrix-MAJOR each')
     parser.add_argument('major', type=int, nargs='+')
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended as well
     passed = failed = 0
     details = []
     header = f'{"":42}success   failure   killed    cached'

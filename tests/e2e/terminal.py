@@ -15,6 +15,13 @@ ANSWERS = ((b'\x1b]10;?', b'\x1b]10;rgb:ffff/ffff/ffff\x1b\\'), (b'\x1b]11;?', b
 LIMIT = 120  # seconds after which a run is given up; a good one takes two
 
 
+def end(child):
+    """Leave nothing behind, whatever ended us: the runner, and its tasks in the same group."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
 class Output:
     """status: exit code, or minus the signal; stdout and stderr: bytes (a terminal has only stdout)."""
 
@@ -26,18 +33,21 @@ def on_pipes(command, cwd, env, interrupt=None, slow=False):
     """interrupt(): what to do to the runner, asked again and again: a signal, or None. slow: stdout is read late."""
     child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, start_new_session=True)
-    if slow:
-        time.sleep(3)
-    until = time.time() + LIMIT
-    while interrupt and child.poll() is None and time.time() < until:
-        number = interrupt()
-        if number:
-            # As a terminal does it: Ctrl-C is for the whole foreground group.
-            os.killpg(child.pid, number) if number == signal.SIGINT else child.send_signal(number)
-            break
-        time.sleep(0.05)
     try:
+        if slow:
+            time.sleep(3)
+        until = time.time() + LIMIT
+        while interrupt and child.poll() is None and time.time() < until:
+            number = interrupt()
+            if number:
+                # As a terminal does it: Ctrl-C is for the whole foreground group.
+                os.killpg(child.pid, number) if number == signal.SIGINT else child.send_signal(number)
+                break
+            time.sleep(0.05)
         stdout, stderr = child.communicate(timeout=LIMIT)
+    except SystemExit:
+        end(child)
+        raise
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         stdout, stderr = child.communicate()
