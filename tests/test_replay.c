@@ -351,7 +351,9 @@ static ssize_t wrapped_write(int fd, const char *bytes, size_t length)
 {
 	ssize_t taken;
 
-	if (output_matters())
+	const struct iovec one = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+
+	if (output_matters() || (heaplog_runtime.results[0] && output_is_cached_line(&one, 1)))
 		return output_write(fd, bytes, length);
 	taken = kernel_write(fd, bytes, length);
 	if (output_is_passage(bytes, length, taken))

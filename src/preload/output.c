@@ -112,6 +112,21 @@ void output_passed(int fd, const char *bytes, size_t length, size_t taken)
 	errno = saved;
 }
 
+bool output_is_cached_line(const struct iovec *iov, int count)
+{
+	struct nx_line line;
+
+	if (count <= 0 || count > IOV_MAX || (count > 1 && !runtime_readable(iov, (size_t)count * sizeof *iov)))
+		return false;
+	/* Shorter than any such line is most of what a display draws again and again. */
+	for (int i = 0; i < count; i++)
+		if (iov[i].iov_len > sizeof "> nx run a:b  [local cache]" - 2 && iov[i].iov_len <= LONGEST &&
+		    iov[i].iov_base && runtime_readable(iov[i].iov_base, iov[i].iov_len) &&
+		    nx_parse(iov[i].iov_base, iov[i].iov_len, &line) && line.cached)
+			return true;
+	return false;
+}
+
 void output_awaits(void)
 {
 	for (int i = 0; i < 2 && !output_matters(); i++)

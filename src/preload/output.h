@@ -9,12 +9,14 @@
 #include <sys/uio.h>
 
 /* Must a write be looked at before the kernel has it? False for the whole time in which no task of the runner is
- * finished and nothing is known of earlier runs. */
+ * finished. */
 static inline bool output_matters(void)
 {
-	return atomic_load_explicit(&heaplog_process->pending, memory_order_relaxed) || own_line_learns() ||
-	       heaplog_runtime.results[0];
+	return atomic_load_explicit(&heaplog_process->pending, memory_order_relaxed) || own_line_learns();
 }
+
+/* Is one of the chunks the line of a cache hit, of which HEAPLOG_RESULTS may know more? */
+bool output_is_cached_line(const struct iovec *iov, int count);
 
 /* As writev(2) for the caller: the same bytes, the same errors, and counts of the caller's bytes only. Cancellation
  * point like the real one; no lock is held across it. */

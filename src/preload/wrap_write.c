@@ -6,6 +6,13 @@
 #include <errno.h>
 #include <unistd.h>
 
+static bool is_cached_line(const void *buffer, size_t count)
+{
+	const struct iovec one = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = count};
+
+	return output_is_cached_line(&one, 1);
+}
+
 /* ssize_t write(int fd, const void *buf, size_t count); */
 HEAPLOG_EXPORT ssize_t write(int fd, const void *buffer, size_t count)
 {
@@ -13,7 +20,7 @@ HEAPLOG_EXPORT ssize_t write(int fd, const void *buffer, size_t count)
 
 	if (!heaplog_runtime.lines)
 		return real()->write(fd, buffer, count);
-	if (output_matters() && buffer)
+	if (buffer && (output_matters() || (heaplog_runtime.results[0] && is_cached_line(buffer, count))))
 		return output_write(fd, buffer, count);
 	taken = real()->write(fd, buffer, count);
 	/* Only now: what the kernel has read can be read. */
@@ -31,7 +38,7 @@ HEAPLOG_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 
 	if (!heaplog_runtime.lines)
 		return real()->writev(fd, iov, count);
-	if (output_matters() && iov)
+	if (iov && (output_matters() || (heaplog_runtime.results[0] && output_is_cached_line(iov, count))))
 		return output_writev(fd, iov, count);
 	taken = real()->writev(fd, iov, count);
 	for (ssize_t left = taken, i = 0; left > 0 && i < count; left -= (ssize_t)iov[i++].iov_len) {
