@@ -45,6 +45,11 @@ static void test_circuit_breaker(void **state)
 		heaplog_schedule_next(&schedule, 40 * MS, false);
 	assert_int_equal(schedule.period_ns, 2000 * MS);
 	assert_int_equal(heaplog_schedule_next(&schedule, 40 * MS, true), 2000 * MS);
+	/* An expensive walk does not slow down the rest of the task's life, nor below what was asked for. */
+	heaplog_schedule_next(&schedule, 15 * MS, false);
+	assert_int_equal(schedule.period_ns, 1000 * MS);
+	heaplog_schedule_next(&schedule, 1 * MS, false);
+	assert_int_equal(schedule.period_ns, 500 * MS);
 }
 
 /* A short period is kept, and never exceeded. */

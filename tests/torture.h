@@ -47,6 +47,9 @@ char *torture_preload(void);
 /* Take " (peak: …)" out of text, with its SGR; returns how many there were. */
 size_t torture_strip(char *text);
 
+/* The part of a program's stderr that is not heaplog's closing lines: "heaplog: …" and the table's rows below it. */
+const char *torture_without_closing(const char *errors);
+
 #define TORTURE(test) cmocka_unit_test_setup_teardown(test, torture_setup, torture_teardown)
 
 #endif

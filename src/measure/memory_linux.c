@@ -130,6 +130,17 @@ static uint64_t read_pss(const struct heaplog_tree *tree, const struct member *m
 	return procfs_field(text, "\nPss:") * 1024;
 }
 
+void tree_read_pss_again(struct heaplog_tree *tree)
+{
+	for (size_t i = 0; i < tree->count; i++) {
+		struct member *member = &tree->members[i];
+		const uint64_t again = member->reads ? read_pss(tree, member) : 0;
+
+		if (member->reads && again < member->resident)
+			member->resident = again;
+	}
+}
+
 bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status)
 {
 	char text[4096];

@@ -261,6 +261,8 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 	tree->now_ns = now_ns;
 	tree_discover(tree);
 	read_all(tree);
+	if (tree->options.metric == HEAPLOG_METRIC_PSS && tree->count > 1)
+		tree_read_pss_again(tree);
 	for (size_t i = 0; i < tree->count; i++) {
 		struct member *member = &tree->members[i];
 

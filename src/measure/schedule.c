@@ -12,7 +12,7 @@ enum {
 
 void heaplog_schedule_init(struct heaplog_schedule *schedule, uint32_t interval_ms)
 {
-	*schedule = (struct heaplog_schedule){.period_ns = interval_ms * MS};
+	*schedule = (struct heaplog_schedule){.wanted_ns = interval_ms * MS, .period_ns = interval_ms * MS};
 }
 
 uint64_t heaplog_schedule_next(struct heaplog_schedule *schedule, uint64_t cost_ns, bool moved)
@@ -23,6 +23,8 @@ uint64_t heaplog_schedule_next(struct heaplog_schedule *schedule, uint64_t cost_
 	/* The circuit breaker: the watched machine comes first. */
 	while (schedule->period_ns < cost_ns * SHARE && schedule->period_ns < 60000 * MS)
 		schedule->period_ns *= 2;
+	while (schedule->period_ns > schedule->wanted_ns && schedule->period_ns / 2 >= cost_ns * SHARE)
+		schedule->period_ns /= 2;
 	schedule->calm = moved ? 0 : schedule->calm + 1;
 	if (schedule->calm < EARLY_TICKS && delay > early)
 		delay = early;

@@ -273,6 +273,8 @@ uint64_t tasks_largest(uint64_t now)
 	return largest;
 }
 
+enum { LEAST_BYTES = 1 << 20 };
+
 /* Close the task's figures and make its record. */
 static const struct heaplog_summary *close_figures(struct task *task)
 {
@@ -287,6 +289,10 @@ static const struct heaplog_summary *close_figures(struct task *task)
 			heaplog_peak_reaped(summary, exact_largest(task->key), 0,
 					    (sampler_now() - task->start_ns) / 1000000);
 	}
+	/* One look, and less than a program holds that has got to its main(): it was seen while the loader put it together
+	 * (seen: 4KB for `true`). That is no figure of the task. */
+	if (summary->samples <= 1 && summary->peak_bytes < LEAST_BYTES)
+		summary->peak_bytes = 0;
 	task->peak_bytes = summary->peak_bytes;
 	task->end_ns = sampler_now();
 	task->cause = cause_of(task->exit, task->exit_value, task->sent,
