@@ -169,8 +169,8 @@ for (const major of [20, 24]) {
 	check(`nx${major}: nx exec in a script`, ['npm', 'run', 'wrapped', '--', '--skip-nx-cache'], { cwd: join(workspace, 'packages/a'), workspace, tasks: ['@acme/a:wrapped'] });
 	check(`nx${major}: nx exec in scripts that nx runs`, ['npx', 'nx', 'run-many', '-t', 'wrapped', '--skip-nx-cache', '--output-style=static'],
 		{ cwd: workspace, tasks: one.map((each) => each.replace('one', 'wrapped')), inline: 3 });
-	// One process for three tasks: one figure.
-	check(`nx${major}: batch executor`, ['npx', 'nx', 'run-many', '-t', 'batched', '--skip-nx-cache', '--batch'], { cwd: workspace, tasks: ['batch 1'] });
+	// One process for three tasks: one figure. Nx 20 exits without waiting for it.
+	check(`nx${major}: batch executor`, ['npx', 'nx', 'run-many', '-t', 'batched', '--skip-nx-cache', '--batch'], { cwd: workspace, tasks: ['batch 1'], table: major === 20 ? 1 : 0 });
 	check(`nx${major}: the same, not in a batch`, ['npx', 'nx', 'run-many', '-t', 'batched', '--skip-nx-cache', '--output-style=static'],
 		{ cwd: workspace, tasks: one.map((each) => each.replace('one', 'batched')), inline: 3 });
 	for (const node of ['node-20', 'node-22', 'node-24']) {
