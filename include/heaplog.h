@@ -28,18 +28,18 @@
  *	                      a pattern, "{VARIABLE}:{VARIABLE}[:{VARIABLE}]": variables of the task's first process
  *	HEAPLOG_WARN          a size ("800MB", "1.5GB"): a peak above it is shown as "over 1.5GB". Unset: no threshold.
  *	HEAPLOG_RESULTS       path of the results file to which each record is appended (created with mode 0600; a
- *symbolic link or anything but a regular file is refused). Unset: no file. HEAPLOG_INTERVAL_MS   period between two
- *samples, in milliseconds.
+ *	                      symbolic link or anything but a regular file is refused). Unset: no file.
+ *	HEAPLOG_INTERVAL_MS   period between two samples, in milliseconds.
  *	HEAPLOG_METRIC        "rss" (unset) or "pss": what is summed.
  *	HEAPLOG_EXACT         "1": the library stays in the tasks' processes, which then say themselves what they held.
  *
  * Result fds
  *	For each finished task the library leaves one file descriptor in the runner: a sealed memfd named heaplog:TASK,
  *	that is, the link /proc/PID/fd/N reads "/memfd:heaplog:@acme/a:build (deleted)". It holds exactly one record.
- *The kernel allows names of 249 bytes, and a longer one is cut: the record's "task" is the authority. The file is
- *sealed against writing (F_SEAL_WRITE): what was read once does not change. A descriptor without that seal is not a
- *result, whatever its name. The seal shows that the content is final, not who wrote it: any code in the runner's
- *process could create one.
+ *	The kernel allows names of 249 bytes, and a longer one is cut: the record's "task" is the authority. The file
+ *	is sealed against writing (F_SEAL_WRITE): what was read once does not change. A descriptor without that seal is
+ *	not a result, whatever its name. The seal shows that the content is final, not who wrote it: any code in the
+ *	runner's process could create one.
  *
  * The record: one line of JSON (UTF-8, ended by a newline, at most HEAPLOG_RECORD_LINE_MAX bytes)
  *	v                 1 (HEAPLOG_RECORD_VERSION). Keys may be added under the same version; unknown ones are to be
@@ -69,7 +69,8 @@
  *	                  command: the arguments joined by spaces, cut at 127 bytes
  *	series            [[ms,bytes],…], at most 120, ascending in ms: the history, thinned, with the peak in it
  *	A record too long for its buffer leaves out series, then top. Numbers are integers from 0 to 2^64 - 1. In
- *strings, bytes that were not UTF-8 are U+FFFD. Strings may hold escaped control characters: filter before a terminal.
+ *	strings, bytes that were not UTF-8 are U+FFFD. Strings may hold escaped control characters: filter before a
+ *	terminal.
  */
 #ifndef HEAPLOG_H
 #define HEAPLOG_H

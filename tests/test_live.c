@@ -177,16 +177,17 @@ static void test_objects(void **state)
 	const char *build = getenv("HEAPLOG_BUILD");
 
 	(void)state;
-	snprintf(command, sizeof command,
-		 "cd '%s/src/preload' && for object in %s; do nm -u $object.c.o | sed 's/@.*//' | "
-		 "grep -wE "
-		 "'malloc|calloc|realloc|free|.*printf|getenv|secure_getenv|dlsym|dlvsym|opendir|pthread_mutex.*|exit|"
-		 "abort' && "
-		 "exit 1; done; ! nm -u -A ./*.o | grep -wE 'getenv|secure_getenv' | grep -vE 'settings|runtime|exact' && "
-		 "! nm -u ./*.o | grep -E 'atfork|__register_atfork' && ! nm -u ./*.o | grep -wE "
-		 "'wait|waitpid|wait4|waitid|kill|raise|setitimer' && "
-		 "! readelf -lW '%s/libheaplog.so' | grep -w TLS",
-		 build, between, build);
+	snprintf(
+	    command, sizeof command,
+	    "cd '%s/src/preload' && for object in %s; do nm -u $object.c.o | sed 's/@.*//' | "
+	    "grep -wE "
+	    "'malloc|calloc|realloc|free|.*printf|getenv|secure_getenv|dlsym|dlvsym|opendir|pthread_mutex.*|exit|"
+	    "abort' && "
+	    "exit 1; done; ! nm -u -A ./*.o | grep -wE 'getenv|secure_getenv' | grep -vE 'settings|runtime|exact' && "
+	    "! nm -u ./*.o | grep -E 'atfork|__register_atfork' && ! nm -u ./*.o | grep -wE "
+	    "'wait|waitpid|wait4|waitid|kill|raise|setitimer' && "
+	    "! readelf -lW '%s/libheaplog.so' | grep -w TLS",
+	    build, between, build);
 	assert_int_equal(system(command), 0);
 }
 

@@ -32,7 +32,7 @@ void output_passed(int fd, const char *chunk, size_t length, size_t taken);
 /* Can this be what output_passed looks for? All else costs this much. What the kernel has read can be read. */
 static inline bool output_is_passage(const char *chunk, size_t length, ssize_t taken)
 {
-	return taken > 0 && length >= 8 && (chunk[0] == '>' || chunk[0] == '\x1b');
+	return taken > 0 && chunk && length >= 8 && (chunk[0] == '>' || chunk[0] == '\x1b');
 }
 
 /* A task is about to be finished: what passed before it was perhaps not seen. */

@@ -23,7 +23,7 @@ static void path_of_parent(char path[static 32], const char *name)
 	for (pid_t pid = getppid(); pid > 0; pid /= 10)
 		*--digit = (char)('0' + pid % 10);
 	memmove(path + 6, digit, strlen(digit) + 1);
-	memcpy(path, "/proc/", 6);
+	memcpy(path, "/proc/", 6); /* NOLINT(bugprone-not-null-terminated-result): the digits follow */
 	strcat(path, name);
 }
 

@@ -271,6 +271,8 @@ void symbols_bind_own(void)
 	if (!map)
 		return;
 	describe(map, &own);
+	if (!own.slots || !own.symbols || !own.strings)
+		return;
 	slots = own.slots;
 	count = own.slots_size / sizeof *slots < AT_ONCE ? own.slots_size / sizeof *slots : AT_ONCE;
 	for (size_t i = 0; i < count; i++) {

@@ -57,7 +57,7 @@ static bool needs_a_sanitizer(int fd, const ElfW(Phdr) * segments, unsigned coun
 {
 	enum { ENTRIES = 48, NEEDED = 16 };
 	ElfW(Dyn) entries[ENTRIES];
-	ElfW(Xword) needed[NEEDED];
+	ElfW(Xword) needed[NEEDED] = {0};
 	unsigned found = 0;
 	uint64_t strings = 0;
 	const size_t number =
@@ -158,7 +158,9 @@ bool target_fits(int directory, const char *file, bool search)
 	_Alignas(ElfW(Ehdr)) char head[HEAD];
 	char script[256];
 
-	for (int depth = 0; file && depth < SCRIPTS; depth++) {
+	if (!file)
+		return false;
+	for (int depth = 0; depth < SCRIPTS; depth++) {
 		const int fd = search && !strchr(file, '/') ? search_path(file)
 			       : *file                      ? open_program(directory, file)
 							    : -1;

@@ -45,9 +45,9 @@ struct task {
 	int fd;
 	dev_t device;
 	ino_t inode;
-	bool in_table; /* closing_add has it */
-	int8_t streamed; /* its header came before its start: 1 yes, -1 no, 0 not known yet (own_line) */
-	bool batch;    /* a worker of Nx for a batch of tasks; its name is "batch 1" and so on */
+	bool in_table;          /* closing_add has it */
+	int8_t streamed;        /* its header came before its start: 1 yes, -1 no, 0 not known yet (own_line) */
+	bool batch;             /* a worker of Nx for a batch of tasks; its name is "batch 1" and so on */
 	uint32_t prefix_length; /* of what Nx puts before each line of its output */
 	char prefix[192];
 	uint32_t project, target, configuration, hash;

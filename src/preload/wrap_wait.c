@@ -48,6 +48,7 @@ static pid_t reap(pid_t pid, int *status, int options, struct rusage *usage)
 	    .pid = pid,
 	    .options = options,
 	    .status = status ? status : &local,
+	    /* cppcheck-suppress uninitvar; the kernel fills it */
 	    .usage = usage ? usage : &local_usage,
 	};
 	long settled = 0;

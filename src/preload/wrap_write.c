@@ -41,7 +41,7 @@ HEAPLOG_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 	if (iov && (output_matters() || (heaplog_runtime.results[0] && output_is_cached_line(iov, count))))
 		return output_writev(fd, iov, count);
 	taken = real()->writev(fd, iov, count);
-	for (ssize_t left = taken, i = 0; left > 0 && i < count; left -= (ssize_t)iov[i++].iov_len) {
+	for (ssize_t left = taken, i = 0; left > 0 && iov && i < count; left -= (ssize_t)iov[i++].iov_len) {
 		const size_t part = (size_t)left < iov[i].iov_len ? (size_t)left : iov[i].iov_len;
 
 		if (output_is_passage(iov[i].iov_base, iov[i].iov_len, (ssize_t)part))
