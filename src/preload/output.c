@@ -96,6 +96,9 @@ void output_passed(int fd, const char *bytes, size_t length, size_t taken)
 	struct look look = {.place = NX_TEXT};
 	int stream;
 
+	/* The dynamic display draws before a task has ended, and then has no room for lines of our own. */
+	if (length == 4 && taken == 4 && memcmp(bytes, "\x1b[0K", 4) == 0 && is_ours() && (stream = stream_of(fd)) >= 0)
+		note_escape(bytes, length, stream);
 	/* A part of it: the rest follows, in another piece. */
 	if (length == 8 && (taken == length || runtime_readable(bytes, length)))
 		note_escape(bytes, length, 0);

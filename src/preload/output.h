@@ -25,14 +25,14 @@ ssize_t output_writev(int fd, const struct iovec *iov, int count);
 /* As write(2), likewise. buffer is not NULL. */
 ssize_t output_write(int fd, const void *buffer, size_t count);
 
-/* The kernel has taken so many bytes of a chunk: is it a header before a task's start, or the alternate screen? Keeps
- * errno. */
+/* The kernel has taken so many bytes of a chunk: is it a header before a task's start, the alternate screen, or a row
+ * that is drawn again? Keeps errno. */
 void output_passed(int fd, const char *chunk, size_t length, size_t taken);
 
 /* Can this be what output_passed looks for? All else costs this much. What the kernel has read can be read. */
 static inline bool output_is_passage(const char *chunk, size_t length, ssize_t taken)
 {
-	return taken > 0 && chunk && length >= 8 && (chunk[0] == '>' || chunk[0] == '\x1b');
+	return taken > 0 && chunk && (length >= 8 || length == 4) && (chunk[0] == '>' || chunk[0] == '\x1b');
 }
 
 /* A task is about to be finished: what passed before it was perhaps not seen. */
