@@ -123,6 +123,8 @@ def take_out(text, reference):
             figure = found_name.group(2) if found_name else None
             insertions.append(Insertion('block', name, line, figure, '\x1b[2m' in line, '\x1b[2m' in line))
             before = line[:line.index('heaplog: ')]
+            if insertions[-2:-1] == [] or insertions[-2].kind != 'block':  # the first row begins anew on a terminal
+                kept[-1:] = [] if kept[-1:] == ['\r'] else kept[-1:]
             kept += [before] if before else []
             continue
         if not found:
@@ -262,13 +264,14 @@ def modes(major):
     served = ('run-many', '-t', 'solo,serve', '--parallel=3')
     table.update({
         'pipe: Ctrl-C': [Run(served, {DEP: 'any', serve: 'any'}, interrupt=signal.SIGINT, after=2, mixed=True)],
-        'pipe: SIGTERM': [Run(served, {DEP: 'any', serve: 'any'}, interrupt=signal.SIGTERM, after=2, mixed=True)],
         'pipe: run-one, Ctrl-C': [Run(('run', serve), {serve: 'any'}, interrupt=signal.SIGINT, mixed=True)],
-        'pipe: run-one, SIGTERM': [Run(('run', serve), {serve: 'any'}, interrupt=signal.SIGTERM, mixed=True)],
         'terminal: Ctrl-C': [Run(served, {DEP: 'any', serve: 'any'}, interrupt=signal.SIGINT, after=2, mixed=True, **tty)],
         'terminal: run-one, Ctrl-C': [Run(('run', serve), {serve: 'any'}, interrupt=signal.SIGINT, mixed=True, **tty)],
         'pipe: daemon': many(daemon=True),
     })
+    if major >= 20:  # before, SIGTERM does not end the runner as long as a task runs
+        table['pipe: SIGTERM'] = [Run(served, {DEP: 'any', serve: 'any'}, interrupt=signal.SIGTERM, after=2, mixed=True)]
+        table['pipe: run-one, SIGTERM'] = [Run(('run', serve), {serve: 'any'}, interrupt=signal.SIGTERM, mixed=True)]
     if major >= 21:  # continuous tasks, which Nx ends when nobody needs them any more
         table['pipe: run-one, continuous dependency'] = [Run(('run', '@acme/app:e2e'), {'@acme/app:e2e': 'any', serve: 'any'},
                                                              mixed=True)]
