@@ -20,7 +20,9 @@ valgrind)
 	cat "$log"
 	ours=$(grep -c 'memfd:heaplog:' "$log" || true)
 	suffixes=$(grep -c '(peak: ' "$build/valgrind.out" || true)
-	others=$(grep -E 'Open (file descriptor|AF_)' "$log" | grep -cvE 'memfd:heaplog:|descriptor [012]:' || true)
+	# What a sampler keeps open stands in its own table, of which valgrind does not know; the program's has nothing in /proc
+	# or in the control groups.
+	others=$(grep -E 'Open (file descriptor|AF_)' "$log" | grep -cvE 'memfd:heaplog:|descriptor [012]:|: /(proc|sys/fs/cgroup)/' || true)
 	echo "valgrind: status $status (1 expected: a task fails), $suffixes peaks, $ours result fds, $others other descriptors, $(grep -o 'ERROR SUMMARY: [0-9]* errors' "$log")"
 	[ "$status" -eq 1 ] && [ "$ours" -eq "$suffixes" ] && [ "$suffixes" -ge 2 ] && [ "$others" -eq 0 ]
 	;;

@@ -265,10 +265,11 @@ struct passage {
 
 static enum edge edge_after(enum edge before, const struct iovec *chunk, const struct look *look)
 {
-	const char *end = (const char *)chunk->iov_base + chunk->iov_len - 1;
+	const char *end;
 
 	if (look->place == NX_NOTHING)
 		return before;
+	end = (const char *)chunk->iov_base + chunk->iov_len - 1;
 	return runtime_readable(end, 1) && *end == '\n' ? EDGE_LINE_END : EDGE_IN_LINE;
 }
 
