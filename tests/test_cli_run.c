@@ -478,6 +478,8 @@ static void test_static(void **state)
 	int records = 0;
 
 	(void)state;
+	if (torture_sanitized()) /* a task that kills itself at once lives for a few looks from outside, or for none */
+		skip();
 	strcpy(plain, torture_run(argv + 6, surroundings(NULL))->output);
 	result = torture_run(argv, surroundings(NULL));
 	assert_int_equal(result->status, 1 << 8);
