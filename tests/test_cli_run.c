@@ -468,10 +468,11 @@ static void test_let_go(void **state)
 /* A statically linked runner: its tasks in a table, named by HEAPLOG_TASK's rule or by their command. */
 static void test_static(void **state)
 {
-	char *argv[] = {heaplog(),       W("run"),  W("--results"), W("r.jsonl"), W("--runner"), W("nx"),
-			static_runner(), W("web"),  W("build"),     W("-"),       task(),        W("hold"),
-			W("60"),         W("400"),  W("--"),        W("api"),     W("test"),     W("ci"),
-			task(),          W("kill"), W("40"),        W("9"),       NULL};
+	char *argv[] = {
+	    heaplog(), W("run"),   W("--results"), W("r.jsonl"), W("--runner"), W("nx"), static_runner(),
+	    W("web"),  W("build"), W("-"),         task(),       W("hold"),     W("60"), W("400"),
+	    W("--"),   W("api"),   W("test"),      W("ci"),      W("/bin/sh"),  W("-c"), W("sleep 0.5; kill -9 $$"),
+	    NULL};
 	struct torture_result *result;
 	char plain[4096], line[20000];
 	FILE *file;
