@@ -78,7 +78,7 @@ def last_block(text):
 
 
 # Of a task that Nx ends itself, if it lives long enough to say so.
-LAST_WORDS = re.compile(r'^Warning: command ".*" exited with non-zero status code.*\n', re.M)
+LAST_WORDS = re.compile(r'^Warning: command ".*" exited with non-zero status code.*(?:\n|\Z)', re.M)
 
 
 def lines_of(text):
