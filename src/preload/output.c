@@ -393,7 +393,8 @@ static bool one_chunk(struct passage *passage, int at, bool owner)
 		if (owner) {
 			const bool result = look.is_line && match(chunk->iov_base, chunk->iov_len, &look);
 
-			own_line_passes(chunk->iov_base, chunk->iov_len, look.place, look.is_line);
+			own_line_passes(chunk->iov_base, chunk->iov_len, look.place,
+					look.is_line ? &look.line : NULL);
 			if (!result && passage->edge == EDGE_LINE_END && !own_lines(passage, at, &look))
 				return false;
 		}

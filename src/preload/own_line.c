@@ -19,12 +19,19 @@ static size_t next_header;
 static _Atomic enum { PREFIX_UNKNOWN, PREFIX_NONE, PREFIX_SEEN } prefixes;
 static _Atomic bool headers_seen;
 
+/* The output of a cache hit has no prefix in any style: it says nothing about the others. The chunk behind the hit's
+ * line; while a pipe is full the runner offers the same chunk again. */
+static _Atomic bool hit_passed;
+static const char *_Atomic hit_output;
+
 void own_line_forget(void)
 {
 	for (size_t i = 0; i < HEADERS_MAX; i++)
 		headers[i].length = 0;
 	atomic_store(&prefixes, PREFIX_UNKNOWN);
 	atomic_store(&headers_seen, false);
+	atomic_store(&hit_passed, false);
+	atomic_store(&hit_output, NULL);
 }
 
 /* While a pipe is full the runner offers the same header many times. */
@@ -99,12 +106,22 @@ static void keep_prefix(struct task *task, const char *chunk, size_t length)
 	}
 }
 
-void own_line_passes(const char *chunk, size_t length, enum nx_place place, bool is_line)
+void own_line_passes(const char *chunk, size_t length, enum nx_place place, const struct nx_line *line)
 {
 	bool any = false;
 	bool known = false;
 
-	if (place != NX_TEXT || is_line || !own_line_learns())
+	if (!own_line_learns() || place != NX_TEXT)
+		return;
+	if (line) {
+		atomic_store(&hit_passed, line->cached);
+		return;
+	}
+	if (atomic_exchange(&hit_passed, false))
+		atomic_store(&hit_output, chunk);
+	else if (atomic_load(&hit_output) != chunk)
+		atomic_store(&hit_output, NULL);
+	if (atomic_load(&hit_output))
 		return;
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
 		size_t prefix;

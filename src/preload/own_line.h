@@ -18,8 +18,8 @@ void own_line_header(const char *chunk, size_t length, const struct nx_line *lin
 /* Is there something to learn from what passes, although no task is finished? (Whose prefix is which.) */
 bool own_line_learns(void);
 
-/* A chunk passes on one of the outputs. */
-void own_line_passes(const char *chunk, size_t length, enum nx_place place, bool is_line);
+/* A chunk passes on one of the outputs. line: as which result line or header it was parsed; NULL: as none. */
+void own_line_passes(const char *chunk, size_t length, enum nx_place place, const struct nx_line *line);
 
 /* Of the finished tasks that are due before this chunk the one that ended first; NULL: none. redrawn: rows of this
  * terminal are drawn again and again by counting them, so that only the last block has room for more. */

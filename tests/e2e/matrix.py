@@ -83,11 +83,6 @@ LAST_WORDS = re.compile(r'^Warning: command ".*" exited with non-zero status cod
 
 def lines_of(text):
     """The distinct lines, cursor movements taken for their ends."""
-    return {plain(line).strip() for line in re.split(r'\r?\n|\x1b\[\d*[AGJK]', text)} - {''}
-
-
-def lines_of(text):
-    """The distinct lines, cursor movements taken for their ends."""
     return {plain(line).strip() for line in re.split(r'\r?\n|\x1b\[\d*[AGJK]', text) if not is_live(line)}
 
 
@@ -297,7 +292,9 @@ def modes(major):
 
 class Workspace:
     def __init__(self, major, directory, library):
-        self.major, self.directory, self.library = major, directory, os.path.abspath(library)
+        self.major, self.directory = major, directory
+        # A copy: a build meanwhile must not change what is tested.
+        self.library = shutil.copy(library, os.path.join(directory, 'libheaplog.so'))
         self.results = os.path.join(directory, 'results.jsonl')
         self.log = os.path.join(directory, 'matrix.log')
         self.nx = [shutil.which('node'),
