@@ -124,7 +124,8 @@ static void test_make_failing(void **state)
 	assert_non_null(strstr(result->errors, "SIGKILL)\n"));
 }
 
-/* make that is interrupted ends its commands and then, in the handler, itself: no exit function is called. */
+/* make that is interrupted ends its commands and then, in the handler, itself: no exit function is called. It ends its
+ * own children alone, hence the exec. */
 static void test_make_interrupted(void **state)
 {
 	struct torture_result *result;
@@ -132,7 +133,7 @@ static void test_make_interrupted(void **state)
 	char line[20000];
 
 	(void)state;
-	write_file("Makefile", "all: b\na:\n\t@$(TASK) hold 40 100\nb: a\n\t@kill -TERM $$PPID; sleep 60\n");
+	write_file("Makefile", "all: b\na:\n\t@$(TASK) hold 40 100\nb: a\n\t@kill -TERM $$PPID; exec sleep 60\n");
 	result = both((char *[]){S("/usr/bin/make"), NULL}, "all", "HEAPLOG_RESULTS=results");
 	assert_true(WIFSIGNALED(result->status) && WTERMSIG(result->status) == SIGTERM);
 	assert_non_null(strstr(result->errors, " hold 40 100")); /* in a row, or alone where the shell was too short */
@@ -199,6 +200,19 @@ static void test_parallel(void **state)
 	assert_non_null(strstr(result->errors, "heaplog: peak memory of 2 tasks, the largest first\n"));
 	snprintf(name, sizeof name, "%s hold 80 300", torture_path("tests/helper_task"));
 	assert_row(result->errors, name, 80);
+}
+
+/* timeout blocks the signals that it handles for its whole life, and closes stderr as it exits. */
+static void test_timeout(void **state)
+{
+	struct torture_result *result;
+	char name[5000];
+
+	(void)state;
+	snprintf(name, sizeof name, "%s", torture_path("tests/helper_task"));
+	result = both((char *[]){S("/usr/bin/timeout"), S("100"), name, S("hold"), S("80"), S("300"), NULL}, "all", NULL);
+	assert_int_equal(result->status, 0);
+	assert_non_null(strstr(result->errors, " hold 80 300 (peak: 8"));
 }
 
 /* The outermost process is the runner: not its subshells, and not what those start. */
@@ -312,6 +326,7 @@ int main(void)
 	    TORTURE(test_ninja), TORTURE(test_xargs),        TORTURE(test_parallel),
 	    TORTURE(test_bash),  TORTURE(test_dash),         TORTURE(test_pattern),
 	    TORTURE(test_npm),   TORTURE(test_results),      TORTURE(test_many),
+	    TORTURE(test_timeout),
 	};
 
 	/* These programs are what they are: a sanitizer cannot be preloaded into them. */

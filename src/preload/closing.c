@@ -1,5 +1,6 @@
 #include "preload/closing.h"
 
+#include "preload/handler.h"
 #include "preload/result.h"
 #include "preload/runtime.h"
 #include "preload/say.h"
@@ -76,7 +77,8 @@ void closing_arm(void)
 {
 	static bool armed;
 
-	if (!armed)
-		atexit(at_exit);
+	if (armed || handler_may_run())
+		return;
+	atexit(at_exit);
 	armed = true;
 }

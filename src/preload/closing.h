@@ -9,7 +9,7 @@ void closing_add(struct task *task);
 
 /* Make sure that the table is printed while the program still has its stderr: GNU's tools close it in a function that
  * they gave to atexit, before the destructors of libraries run. Only in a process without other threads: a fork while
- * another thread is in atexit would leave the child with a lock that nobody holds. Not for signal handlers. */
+ * another thread is in atexit would leave the child with a lock that nobody holds. In a signal handler: nothing. */
 void closing_arm(void);
 
 /* A child was reaped: print the table when the program is at its exit and this was the last. */

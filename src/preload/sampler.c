@@ -5,6 +5,7 @@
 #include "measure/schedule.h"
 #include "preload/closing.h"
 #include "preload/exact.h"
+#include "preload/handler.h"
 #include "preload/runtime.h"
 #include "preload/tasks.h"
 
@@ -346,6 +347,14 @@ static bool has_threads(void)
 	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
 }
 
+/* The table at the end. After the program's own exit functions were registered, so that ours runs before one that closes
+ * stderr (coreutils), and already at the first fork: no sampler may ever be started here. */
+static void arm(void)
+{
+	if (heaplog_runtime.rule.preset != TASK_NX)
+		closing_arm();
+}
+
 void sampler_start(pid_t pid)
 {
 	const int saved = errno;
@@ -355,8 +364,8 @@ void sampler_start(pid_t pid)
 
 	if (!runtime_is_owner())
 		return;
-	if (heaplog_runtime.rule.preset != TASK_NX && !has_threads())
-		closing_arm();
+	if (!has_threads())
+		arm();
 	if (atomic_fetch_add(&heaplog_process->threads, 1) >= THREADS_MAX) {
 		atomic_fetch_sub(&heaplog_process->threads, 1);
 		return;
@@ -472,28 +481,12 @@ void sampler_forked(pid_t pid, uint64_t before_ns)
 			sampler_start(pid);
 		} else {
 			sampler_poll();
+			arm();
 			atomic_store(&unsettled_sequence, atomic_load(&heaplog_board->sequence));
 			atomic_store(&unsettled, pid);
 		}
 	}
 	errno = saved;
-}
-
-/* waitpid and write may be called in a handler, which can have interrupted malloc, and pthread_create allocates: a
- * deadlock (seen with a timer's handler that waits). During a handler its signal is blocked, unless SA_NODEFER says
- * otherwise: a program with such a handler gets its samplers elsewhere. */
-static bool may_be_in_handler(void)
-{
-	struct sigaction action;
-	sigset_t mask;
-
-	if (pthread_sigmask(SIG_SETMASK, NULL, &mask) != 0)
-		return true;
-	for (int number = 1; number < NSIG; number++)
-		if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
-		    action.sa_handler != SIG_IGN && (sigismember(&mask, number) == 1 || (action.sa_flags & SA_NODEFER)))
-			return true;
-	return false;
 }
 
 void sampler_poll(void)
@@ -514,8 +507,8 @@ void sampler_poll(void)
 		if ((state != SLOT_CLAIMED && state != SLOT_ADOPTED) || slot->kind != SLOT_TASK ||
 		    atomic_load(&slot->polled) || atomic_load(&slot->in_tree))
 			continue;
-		/* Started by whoever calls next from outside of a handler. */
-		if (may_be_in_handler())
+		/* waitpid and write may be called in a handler: whoever calls next from outside of one starts it. */
+		if (handler_may_run())
 			break;
 		if (atomic_compare_exchange_strong(&slot->polled, &expected, 1))
 			sampler_start(slot->pid);

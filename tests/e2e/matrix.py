@@ -262,8 +262,9 @@ def modes(major):
         'pipe: run-one, Ctrl-C': [Run(('run', serve), {serve: 'any'}, interrupt=signal.SIGINT, mixed=True)],
         'terminal: Ctrl-C': [Run(served, {DEP: 'any', serve: 'any'}, interrupt=signal.SIGINT, after=2, mixed=True, **tty)],
         'terminal: run-one, Ctrl-C': [Run(('run', serve), {serve: 'any'}, interrupt=signal.SIGINT, mixed=True, **tty)],
-        'pipe: daemon': many(daemon=True),
     })
+    if major >= 19 or not os.path.exists('/.dockerenv'):  # 18 starts none in a container, whatever NX_DAEMON says
+        table['pipe: daemon'] = many(daemon=True)
     if major >= 20:  # before, SIGTERM does not end the runner as long as a task runs
         table['pipe: SIGTERM'] = [Run(served, {DEP: 'any', serve: 'any'}, interrupt=signal.SIGTERM, after=2, mixed=True)]
         table['pipe: run-one, SIGTERM'] = [Run(('run', serve), {serve: 'any'}, interrupt=signal.SIGTERM, mixed=True)]
@@ -498,6 +499,7 @@ def main():
     passed = failed = 0
     details = []
     header = f'{"":42}success   failure   killed    cached'
+    summary = {}  # {mode: {major: [right, all]}}
     for major in options.major:
         workspace = Workspace(major, os.path.join(os.path.abspath(options.workspaces), f'matrix-{major}'), options.library)
         print(f'\nNx {major}\n{header}')
@@ -523,6 +525,9 @@ def main():
                     continue
                 right = not cell[outcome]
                 passed, failed = passed + right, failed + (not right)
+                count = summary.setdefault(name, {}).setdefault(major, [0, 0])
+                count[0] += right
+                count[1] += 1
                 marks.append('ok' if right else 'WRONG')
                 details += [(major, name, outcome, text) for text in cell[outcome]]
             print(f'  {name:40}' + ''.join(f'{mark:10}' for mark in marks).rstrip(), flush=True)
@@ -531,7 +536,12 @@ def main():
         shown.setdefault((major, name, text), []).append(outcome)
     for (major, name, text), outcomes in shown.items():
         print(f'\nNx {major}, {name}, {"/".join(outcomes)}:\n    ' + text.replace('\n', '\n    '))
-    print(f'\n{passed} passed, {failed} failed')
+    if len(options.major) > 1:
+        print(f'\n{"outcomes that are right, of all":42}' + ''.join(f'Nx {major:<4}' for major in options.major).rstrip())
+        for name, counts in summary.items():
+            row = ('{}/{}'.format(*counts[major]) if major in counts else '-' for major in options.major)
+            print(f'  {name:40}' + ''.join(f'{each:7}' for each in row).rstrip())
+    print(f'\nNx {", ".join(map(str, options.major))}: of {passed + failed} cells (mode x outcome) {passed} right, {failed} wrong')
     return 1 if failed else 0
 
 
