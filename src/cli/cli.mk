@@ -1,10 +1,12 @@
 # build/heaplog: the command. Unlike the library it is an ordinary program: stdio, malloc and libbsd are at home here.
 HEAPLOG   := $(BUILD)/heaplog
-CLI_SRC   := $(wildcard src/cli/*.c)
+# SCREEN: what `heaplog top` draws with. curses, or ansi, which needs no library (src/cli/screen.h).
+SCREEN    ?= curses
+CLI_SRC   := $(filter-out $(filter-out %_$(SCREEN).c,$(wildcard src/cli/screen_*.c)),$(wildcard src/cli/*.c))
 # What a task is, is the same from inside and from outside: pure files of the library's room.
 CLI_TASK  := src/preload/task.c src/preload/pattern.c src/preload/command.c src/preload/environment.c
 CLI_OBJ   := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC) $(CLI_TASK) $(MEASURE) $(RECORD))
-CLI_LIBS  := -lbsd -lm -lncursesw -ltinfo
+CLI_LIBS  := -lm $(if $(filter curses,$(SCREEN)),-lncursesw -ltinfo)
 BINDIR    ?= $(PREFIX)/bin
 DATADIR   ?= $(PREFIX)/share
 MANDIR    ?= $(DATADIR)/man
@@ -30,6 +32,7 @@ $(BUILD)/src/cli/report_html.c.o: COMMON += -I$(BUILD)/src
 
 # Tests of the command run it, or call its parts.
 $(filter $(BUILD)/tests/test_cli_%,$(TESTS)): $(HEAPLOG)
+$(BUILD)/tests/test_cli_top: override CFLAGS += $(if $(filter curses,$(SCREEN)),-DSCREEN_CURSES)
 $(BUILD)/tests/test_cli_%: TEST_LIBS = $(patsubst %,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(CLI_SRC))) $(CLI_LIBS) $(if $(filter %test_cli_json %test_cli_report,$@),-ljansson)
 
 .PHONY: install-cli uninstall-cli

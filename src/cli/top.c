@@ -5,15 +5,14 @@
 #include "cli/complain.h"
 #include "cli/find.h"
 #include "cli/format.h"
+#include "cli/screen.h"
 #include "cli/terminal.h"
 #include "cli/utf8.h"
 #include "heaplog.h"
 #include "record/record.h"
 #include "record/size.h"
 
-#include <curses.h>
 #include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +182,7 @@ static void on_signal(int number)
 }
 
 /* One row, cut at the right edge: what utf8_print made of names is safe for the terminal. */
-static void draw_row(int row, attr_t attribute, void (*print)(FILE *, const void *, size_t), const void *what)
+static void draw_row(int row, enum screen_look look, void (*print)(FILE *, const void *, size_t), const void *what)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -191,12 +190,9 @@ static void draw_row(int row, attr_t attribute, void (*print)(FILE *, const void
 
 	if (!out)
 		return;
-	print(out, what, (size_t)COLS);
+	print(out, what, (size_t)screen_columns());
 	fclose(out);
-	(void)attrset((int)attribute);
-	move(row, 0);
-	clrtoeol();
-	addstr(text);
+	screen_row(row, look, text);
 	free(text);
 }
 
@@ -226,33 +222,36 @@ static void row_help(FILE *out, const void *what, size_t width)
 
 static void draw(struct view *view)
 {
-	const size_t rows = LINES > 4 ? (size_t)LINES - 3 : 1;
+	const int height = screen_rows();
+	const size_t rows = height > 4 ? (size_t)height - 3 : 1;
 	const size_t last = view->boards.count > rows ? view->boards.count - rows : 0;
 	int row = 0;
 
 	view->first = view->first < last ? view->first : last;
-	erase();
-	draw_row(row++, A_NORMAL, row_summary, view);
-	draw_row(row++, A_REVERSE, row_head, view);
+	screen_clear();
+	draw_row(row++, SCREEN_NORMAL, row_summary, view);
+	draw_row(row++, SCREEN_REVERSE, row_head, view);
 	for (size_t i = view->first; i < view->boards.count && i < view->first + rows; i++) {
 		const struct boards_task *task = &view->boards.tasks[i];
 
-		draw_row(row++, runs(task) ? A_NORMAL : A_DIM, row_task, task);
+		draw_row(row++, runs(task) ? SCREEN_NORMAL : SCREEN_DIM, row_task, task);
 	}
 	if (!view->boards.count)
-		draw_row(row++, A_DIM, row_help, view);
-	else if (LINES > 4)
-		draw_row(LINES - 1, A_DIM, row_help, view);
-	(void)attrset(A_NORMAL);
-	refresh();
+		draw_row(row++, SCREEN_DIM, row_help, view);
+	else if (height > 4)
+		draw_row(height - 1, SCREEN_DIM, row_help, view);
+	screen_show();
 }
 
 /* Returns false for the end. */
 static bool handle(struct view *view, int key)
 {
+	const size_t page = (size_t)screen_rows();
+
 	switch (key) {
 	case 'q':
 	case 'Q':
+	case SCREEN_GONE:
 		return false;
 	case 'p':
 		view->order = BY_PEAK;
@@ -266,21 +265,21 @@ static bool handle(struct view *view, int key)
 	case 't':
 		view->order = BY_NAME;
 		break;
-	case KEY_UP:
+	case SCREEN_UP:
 	case 'k':
 		view->first -= view->first > 0;
 		break;
-	case KEY_DOWN:
+	case SCREEN_DOWN:
 	case 'j':
 		view->first++;
 		break;
-	case KEY_PPAGE:
-		view->first -= view->first < (size_t)LINES ? view->first : (size_t)LINES;
+	case SCREEN_PAGE_UP:
+		view->first -= view->first < page ? view->first : page;
 		break;
-	case KEY_NPAGE:
-		view->first += (size_t)LINES;
+	case SCREEN_PAGE_DOWN:
+		view->first += page;
 		break;
-	default: /* KEY_RESIZE: drawn anew, as after every key */
+	default:
 		break;
 	}
 	return true;
@@ -289,36 +288,22 @@ static bool handle(struct view *view, int key)
 static int live(struct view *view, int period_ms)
 {
 	const struct sigaction action = {.sa_handler = on_signal};
-	SCREEN *screen = newterm(NULL, stdout, stdin);
 
-	if (!screen) {
+	if (!terminal_is(stdout) || !screen_open()) {
 		complain("top: the terminal \"%s\" cannot be drawn upon; heaplog top --once prints a table",
 			 getenv("TERM") ? getenv("TERM") : "");
 		return CLI_USAGE;
 	}
-	set_term(screen);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	cbreak();
-	noecho();
-	keypad(stdscr, TRUE);
-	curs_set(0);
-	timeout(period_ms);
 	while (!ended_by) {
-		struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
-		int key;
-
 		refresh_view(view);
 		draw(view);
-		key = getch();
-		if (key == ERR && poll(&terminal, 1, 0) == 1 && (terminal.revents & (POLLHUP | POLLERR)))
-			break; /* the terminal is gone */
-		if (!handle(view, key))
+		if (!handle(view, screen_key(period_ms)))
 			break;
 	}
-	endwin();
-	delscreen(screen);
+	screen_close();
 	if (ended_by && ended_by != SIGINT) {
 		signal(ended_by, SIG_DFL);
 		raise(ended_by);

@@ -237,6 +237,6 @@ size_t own_line_text(const struct task *task, bool coloured, bool redrawn, char 
 	put_name(&line, task->name);
 	line.size = OWN_LINE_MAX;
 	put(&line, suffix, suffix_length);
-	put(&line, "\x1b[0K\n" + (redrawn ? 0 : 4), redrawn ? 5 : 1);
+	put(&line, redrawn ? "\x1b[0K\n" : "\n", redrawn ? 5 : 1);
 	return line.length;
 }
