@@ -67,7 +67,7 @@ int screen_key(int timeout_ms)
 	case ERR:
 		/* getch says no more of a terminal that is gone than of one where nobody types. */
 		return poll(&terminal, 1, 0) == 1 && (terminal.revents & (POLLHUP | POLLERR)) ? SCREEN_GONE
-											       : SCREEN_NONE;
+											      : SCREEN_NONE;
 	case KEY_UP:
 		return SCREEN_UP;
 	case KEY_DOWN:
