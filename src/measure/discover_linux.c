@@ -8,22 +8,20 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-	PROBES = 512,   /* ids in one look; the others wait for the next */
-	BACKLOG = 4096, /* older ones are given up */
-	PROBE_COST = 6, /* in reads of a children file: most ids belong to nobody any more */
-	APPEAR_MS = 20, /* an id is given away a moment before the process can be seen */
-	ENVIRONMENT_MAX = 1 << 18,
+	PROBES = 512,      /* ids in one look; the others wait for the next */
+	BACKLOG = 4096,    /* older ones are given up */
+	PROBE_COST = 6,    /* in reads of a children file: most ids belong to nobody any more */
+	APPEAR_MS = 20,    /* an id is given away a moment before the process can be seen */
 	PID_MAX = 1 << 22, /* PID_MAX_LIMIT */
 };
 
-static pid_t read_last(const struct heaplog_tree *tree)
+pid_t tree_last_id(const struct heaplog_tree *tree)
 {
 	char text[128];
 	const char *space;
@@ -47,6 +45,7 @@ static void note_ancestors(struct heaplog_tree *tree)
 	int takes = 0;
 
 	tree->session = getsid(0);
+	tree->group = getpgrp();
 	if (pid != 1 && prctl(PR_GET_CHILD_SUBREAPER, &takes) == 0 && !takes)
 		pid = procfs_stat(tree->proc, pid, &stat) == 0 && stat.parent > 0 ? stat.parent : 1;
 	while (tree->ancestor_count < room) {
@@ -71,7 +70,7 @@ void tree_cursor_open(struct heaplog_tree *tree)
 	if (cursor->fd < 0)
 		return;
 	tree->open++;
-	cursor->last = cursor->old = cursor->from = read_last(tree);
+	cursor->last = cursor->old = cursor->from = tree_last_id(tree);
 	/* Not what lxcfs puts over it, which counts by itself, nor gVisor's, which is always 0. */
 	cursor->trusted = cursor->last > 0 && fstatfs(cursor->fd, &file) == 0 && statfs(tree->proc, &directory) == 0 &&
 			  file.f_type == directory.f_type;
@@ -83,41 +82,16 @@ static bool anything_new(struct heaplog_tree *tree)
 
 	if (!cursor->trusted)
 		return true;
-	cursor->last = read_last(tree);
+	cursor->last = tree_last_id(tree);
 	return cursor->last != cursor->from;
 }
 
-static bool is_ancestor(const struct heaplog_tree *tree, pid_t pid)
+bool tree_is_ancestor(const struct heaplog_tree *tree, pid_t pid)
 {
 	for (size_t i = 0; i < tree->ancestor_count; i++)
 		if (tree->ancestors[i].pid == pid)
 			return true;
 	return pid == 1;
-}
-
-/* An orphan of the task is in the runner's session, or in one that was made since the task began. When another run of
- * the same task is killed (in another terminal, another job of CI), what it leaves behind has the same variables and
- * the same new parent as an orphan of ours, but not the session. 0: the kernel does not say. */
-static bool is_session_of_task(const struct heaplog_tree *tree, pid_t session)
-{
-	return !session || session == tree->session || session >= tree->oldest_root;
-}
-
-static bool belongs(struct heaplog_tree *tree, pid_t pid)
-{
-	ssize_t length;
-	bool result;
-	char *text;
-
-	if (!tree->options.belongs)
-		return false;
-	text = mmap(NULL, ENVIRONMENT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (text == MAP_FAILED)
-		return false;
-	length = procfs_read_file(tree->proc, pid, "environ", text, ENVIRONMENT_MAX);
-	result = length > 0 && tree->options.belongs(tree->options.context, text, (size_t)length);
-	munmap(text, ENVIRONMENT_MAX);
-	return result;
 }
 
 /* A process of the task? Returns false when there is no memory. An orphan has become the child of init or of the
@@ -134,8 +108,7 @@ static bool probe(struct heaplog_tree *tree, pid_t pid)
 	parent = (pid_t)procfs_field(text, "\nPPid:");
 	if (tree_is_member(tree, parent))
 		return tree_add(tree, pid, parent, false) == 0;
-	if (is_ancestor(tree, parent) && is_session_of_task(tree, (pid_t)procfs_field(text, "\nNSsid:")) &&
-	    belongs(tree, pid))
+	if (tree_is_ancestor(tree, parent) && tree_takes_orphan(tree, pid))
 		return tree_add(tree, pid, parent, false) == 0;
 	return true;
 }
@@ -275,8 +248,16 @@ static void visit_orphan(struct heaplog_tree *tree, pid_t pid, const void *conte
 {
 	const struct ids *ids = context;
 
-	if (pid > ids->from && pid <= ids->to && !tree_is_member(tree, pid) && belongs(tree, pid))
+	if (pid > ids->from && pid <= ids->to && !tree_is_member(tree, pid) && tree_takes_orphan(tree, pid))
 		tree_add(tree, pid, 1, false);
+}
+
+void tree_each_orphan(struct heaplog_tree *tree, void (*visit)(struct heaplog_tree *, pid_t, const void *),
+		      const void *context)
+{
+	for (size_t i = 0; i < tree->ancestor_count; i++)
+		if (tree->ancestors[i].fd >= 0)
+			each_child(tree, tree->ancestors[i].fd, visit, context);
 }
 
 static void walk(struct heaplog_tree *tree)
@@ -293,10 +274,11 @@ void tree_discover(struct heaplog_tree *tree)
 	struct ids ids;
 
 	tree->unlisted = false;
-	if (!anything_new(tree) && !anew)
-		return;
 	if (!tree->ancestor_count)
 		note_ancestors(tree);
+	tree_see_elders(tree);
+	if (!anything_new(tree) && !anew)
+		return;
 	if (!next_ids(tree, &ids.from, &ids.to)) {
 		walk(tree);
 		return;
@@ -311,9 +293,8 @@ void tree_discover(struct heaplog_tree *tree)
 		ids.to = tree->cursor.last;
 		if (!anew)
 			walk(tree);
-		for (size_t i = 0; tree->options.belongs && i < tree->ancestor_count; i++)
-			if (tree->ancestors[i].fd >= 0)
-				each_child(tree, tree->ancestors[i].fd, visit_orphan, &ids);
+		if (tree->options.belongs)
+			tree_each_orphan(tree, visit_orphan, &ids);
 	}
 	ids_done(tree, ids.to);
 }

@@ -18,6 +18,9 @@ struct heaplog_tree_options {
 	/* Does a process with this environment (entries with their NULs, length bytes in all) belong to the task? For
 	 * orphans that were never seen under their parent. NULL: they are not looked for. */
 	bool (*belongs)(void *context, const char *environment, size_t length);
+	/* Which other runners have, or have had since this task began, a task that belongs would take for this one? Fills
+	 * owners, at most max; returns how many. NULL: nobody knows. */
+	unsigned (*rivals)(void *context, pid_t *owners, unsigned max);
 	void *context;
 };
 
@@ -31,6 +34,10 @@ int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid);
 
 /* A process that says itself that it belongs to the task. */
 int heaplog_tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent);
+
+/* May a process be added, or what it left be counted, of which nothing is known but that it has the task's variables?
+ * Not when it might be another run's. */
+bool heaplog_tree_takes(struct heaplog_tree *tree, pid_t pid, uint64_t now_ns);
 
 bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid);
 

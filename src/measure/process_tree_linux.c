@@ -102,6 +102,8 @@ void heaplog_tree_destroy(struct heaplog_tree *tree)
 	procfs_close(tree->cursor.fd);
 	for (size_t i = 0; i < tree->ancestor_count; i++)
 		procfs_close(tree->ancestors[i].fd);
+	if (tree->environment)
+		munmap(tree->environment, TREE_ENVIRONMENT);
 	if (tree->members)
 		munmap(tree->members, tree->capacity * sizeof *tree->members);
 	if (tree->readings)
@@ -160,8 +162,12 @@ int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
 
 int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid)
 {
-	if (!tree->oldest_root)
+	struct procfs_stat stat;
+
+	if (!tree->oldest_root) {
 		tree->oldest_root = pid;
+		tree->began = tree->options.belongs && procfs_stat(tree->proc, pid, &stat) == 0 ? stat.started : 0;
+	}
 	/* What it has spawned meanwhile has been given higher ids. */
 	if (tree->cursor.trusted && pid - 1 < tree->cursor.from)
 		tree->cursor.from = pid - 1;

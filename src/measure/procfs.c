@@ -95,6 +95,10 @@ int procfs_stat(const char *proc, pid_t pid, struct procfs_stat *stat)
 		at++;
 		if (field == 4)
 			stat->parent = (pid_t)strtol(at, NULL, 10);
+		else if (field == 5)
+			stat->group = (pid_t)strtol(at, NULL, 10);
+		else if (field == 6)
+			stat->session = (pid_t)strtol(at, NULL, 10);
 		else if (field == 9)
 			stat->flags = strtoul(at, NULL, 10);
 		else if (field == 22) {

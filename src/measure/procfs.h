@@ -30,7 +30,7 @@ void procfs_close(int fd);
 uint64_t procfs_field(const char *text, const char *name);
 
 struct procfs_stat {
-	pid_t parent;
+	pid_t parent, group, session;
 	unsigned long flags; /* field 9 */
 	uint64_t started;    /* field 22: clock ticks since boot */
 };

@@ -12,6 +12,7 @@ enum {
 	ROUND = 16,          /* ticks of such a turn */
 	FEW = 32,            /* up to so many members a glance reads their memory */
 	FORK_NO_EXEC = 0x40, /* PF_FORKNOEXEC */
+	TREE_ENVIRONMENT = 1 << 18,
 };
 
 struct member {
@@ -65,8 +66,19 @@ struct heaplog_tree {
 	struct tree_cursor cursor;
 	struct ancestor ancestors[32]; /* of this process, itself included */
 	size_t ancestor_count;
-	pid_t session;     /* of this process */
-	pid_t oldest_root; /* the first root: a session of the task's own has its number or a later one */
+	/* Orphans (orphan_linux.c). */
+	pid_t session, group; /* of this process */
+	pid_t oldest_root;    /* the first root: a session of the task's own has its number or a later one */
+	uint64_t began;       /* field 22 of its stat; 0: unknown */
+	uint64_t began_ns;    /* of the first look */
+	bool elders_seen;     /* the orphans that were there before the task have been looked at */
+	bool rival;           /* another run has, or has left, processes with this task's variables */
+	bool rival_near;      /* in the runner's session and group */
+	uint64_t
+	    searched_ns; /* the last search for such, the last in all processes, and the last id at that and the one before */
+	uint64_t searched_all_ns;
+	pid_t searched, searched_before;
+	char *environment; /* TREE_ENVIRONMENT bytes to read one into; NULL: not needed yet */
 	struct heaplog_tree_options options;
 	char proc[PROCFS_PATH_MAX];
 };
@@ -96,5 +108,21 @@ void tree_discover(struct heaplog_tree *tree);
 void tree_scan_all(struct heaplog_tree *tree);
 
 void tree_cursor_open(struct heaplog_tree *tree);
+
+/* The last process id that was given away; 0: the kernel does not say. */
+pid_t tree_last_id(const struct heaplog_tree *tree);
+
+/* Is pid init, or another process that this one descends from, or this one where it takes orphans? */
+bool tree_is_ancestor(const struct heaplog_tree *tree, pid_t pid);
+
+/* Call visit for every child of those that are known to have any. */
+void tree_each_orphan(struct heaplog_tree *tree, void (*visit)(struct heaplog_tree *, pid_t, const void *),
+		      const void *context);
+
+/* orphan_linux.c: does pid, the child of an ancestor, belong to the task? */
+bool tree_takes_orphan(struct heaplog_tree *tree, pid_t pid);
+
+/* Once, a moment after the task's start: see what other runs have left behind. */
+void tree_see_elders(struct heaplog_tree *tree);
 
 #endif

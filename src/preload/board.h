@@ -35,6 +35,7 @@ struct slot {
 	uint64_t start_ns;     /* CLOCK_MONOTONIC */
 	uint64_t key;          /* exact_key */
 	struct timespec start; /* CLOCK_REALTIME */
+	uint32_t origin;       /* task_name.origin */
 	bool batch;            /* a worker of Nx for a batch of tasks: it has no name */
 	/* Offsets into the slot's text; 0: none (the text begins with an empty string). name: where it is not
 	 * project:target[:configuration]. */

@@ -1,6 +1,7 @@
 #include "preload/exact.h"
 
 #include "preload/board_file.h"
+#include "preload/boards.h"
 #include "preload/environment.h"
 #include "preload/runtime.h"
 #include "preload/target.h"
@@ -25,6 +26,7 @@ static struct {
 	pid_t pid;
 	bool forked; /* no exec since the fork */
 	uint64_t key;
+	bool doubtful;    /* known by its variables alone, or descends from such a one */
 	uint64_t carried; /* ru_maxrss at the start: of what this process was before */
 	struct heaplog_board *board;
 	struct heaplog_board_process *entry; /* NULL: the table was full */
@@ -49,7 +51,8 @@ uint64_t exact_key(const struct task_name *name, pid_t pid, uint64_t start_ns, b
 	value = hash(value, name->project);
 	value = hash(value, name->target);
 	value = hash(value, name->configuration);
-	return hash(value, name->hash) | 1;
+	value = hash(value ^ name->origin, name->hash);
+	return value | 1;
 }
 
 static void wake(struct heaplog_board *board)
@@ -74,7 +77,7 @@ static struct heaplog_board_process *find(struct heaplog_board *board, pid_t pid
 
 /* The entry of pid, or a free one for it. */
 static struct heaplog_board_process *enter(struct heaplog_board *board, pid_t pid, pid_t parent, uint64_t key,
-					   uint32_t state)
+					   uint32_t state, bool doubtful)
 {
 	struct heaplog_board_process *entry = find(board, pid);
 
@@ -96,6 +99,7 @@ static struct heaplog_board_process *enter(struct heaplog_board *board, pid_t pi
 	atomic_store(&entry->pid, pid);
 	entry->parent = parent;
 	entry->task = key;
+	entry->doubtful = doubtful;
 	entry->high_water = 0;
 	atomic_store(&entry->state, state);
 	return entry;
@@ -107,7 +111,7 @@ bool exact_announce(pid_t pid, uint64_t key)
 
 	board_file_open(heaplog_board->owner);
 	board = atomic_load(&heaplog_board_file);
-	return board && enter(board, pid, heaplog_board->owner, key, HEAPLOG_PROCESS_ANNOUNCED);
+	return board && enter(board, pid, heaplog_board->owner, key, HEAPLOG_PROCESS_ANNOUNCED, false);
 }
 
 void exact_announced(pid_t pid, uint64_t key)
@@ -212,9 +216,18 @@ static void note_token(void)
 	strcat(self.token, heaplog_runtime.library);
 }
 
-/* Whose process is this? An entry of its own, its parent's, or, for orphans, that of any process with the same key. */
-static bool search(struct heaplog_board *board, uint64_t key, uint64_t *found)
+/* Whose process is this? */
+struct claim {
+	uint64_t key; /* of its own variables; 0: they say nothing */
+	uint64_t found;
+	bool doubtful;
+	unsigned boards; /* that have a process with the key */
+};
+
+/* An entry of its own, or its parent's. */
+static bool is_known(void *context, struct heaplog_board *board)
 {
+	struct claim *claim = context;
 	struct heaplog_board_process *entry = find(board, getpid());
 	const pid_t parent = getppid();
 
@@ -225,57 +238,53 @@ static bool search(struct heaplog_board *board, uint64_t key, uint64_t *found)
 		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 		entry = find(board, getpid());
 	}
-	for (uint32_t i = 0; !entry && key && i < HEAPLOG_BOARD_PROCESSES; i++)
-		if (atomic_load(&board->process[i].state) >= HEAPLOG_PROCESS_ANNOUNCED &&
-		    board->process[i].task == key && board->head.owner != parent)
-			entry = &board->process[i];
-	if (entry)
-		*found = entry->task;
-	return entry != NULL;
+	if (!entry)
+		return false;
+	claim->found = entry->task;
+	claim->doubtful = entry->doubtful;
+	return true;
 }
 
-static bool try_board(int directory, const char *name, uint64_t key)
+/* An orphan: that of any process with the same key. Where two runs have such, it may be either's. */
+static bool is_possible(void *context, struct heaplog_board *board)
 {
-	struct heaplog_board *board = board_file_map(directory, name);
+	struct claim *claim = context;
+	const uint32_t used = atomic_load(&board->head.processes_used);
 
-	if (!board)
+	if (board->head.owner == getppid() || !boards_owner_lives(board))
 		return false;
-	if (search(board, key, &self.key)) {
-		self.board = board;
-		return true;
-	}
-	munmap(board, sizeof *board);
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
+		if (atomic_load(&board->process[i].state) >= HEAPLOG_PROCESS_ANNOUNCED &&
+		    board->process[i].task == claim->key) {
+			claim->boards++;
+			return claim->boards > 1 || claim->found;
+		}
 	return false;
 }
 
-struct directory_entry {
-	uint64_t inode;
-	int64_t next;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
-
-/* The board of the runner that is the parent, then all. */
-static bool try_directory(const char *path, uint64_t key)
+static bool find_board(uint64_t key)
 {
-	const int directory = *path ? board_file_directory(path, false) : -1;
-	_Alignas(struct directory_entry) char buffer[2048];
-	bool found = false;
-	long length;
+	struct claim claim = {.key = key};
+	struct heaplog_board *board = boards_find(is_known, &claim);
 
-	if (directory < 0)
-		return false;
-	while (!found && (length = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0)
-		for (long at = 0; !found && at < length;) {
-			const struct directory_entry *entry = (const void *)(buffer + at);
-
-			found = entry->name[0] >= '1' && entry->name[0] <= '9' && !strchr(entry->name, '.') &&
-				try_board(directory, entry->name, key);
-			at += entry->length;
+	if (!board && key) {
+		/* Once to count them, once to take the only one. */
+		board = boards_find(is_possible, &claim);
+		if (!board && claim.boards == 1) {
+			claim.found = key;
+			claim.doubtful = true;
+			board = boards_find(is_possible, &claim);
 		}
-	syscall(SYS_close, directory);
-	return found;
+	}
+	/* Of a killed run, or of one of two. */
+	if (board && (!claim.found || !boards_owner_lives(board))) {
+		munmap(board, sizeof *board);
+		board = NULL;
+	}
+	self.board = board;
+	self.key = claim.found;
+	self.doubtful = claim.doubtful;
+	return board != NULL;
 }
 
 static uint64_t own_key(void)
@@ -291,32 +300,12 @@ static uint64_t own_key(void)
 
 bool exact_join(void)
 {
-	const uint64_t key = own_key();
-	char path[64] = "/run/user/";
-	char *end = path + strlen(path);
-	char digits[12];
-	size_t at = sizeof digits - 1;
-	bool found = try_directory(heaplog_runtime.directory, key);
-
-	if (!found && !heaplog_runtime.directory[0]) {
-		/* What XDG_RUNTIME_DIR said before it was cleared. */
-		digits[at] = '\0';
-		for (uid_t id = geteuid(); at == sizeof digits - 1 || id; id /= 10)
-			digits[--at] = (char)('0' + id % 10);
-		strcpy(end, digits + at);
-		strcat(path, "/" HEAPLOG_BOARD_SUBDIRECTORY);
-		found = try_directory(path, key);
-	}
-	if (!found) {
-		board_file_fallback(path);
-		found = try_directory(path, key);
-	}
-	if (!found)
+	if (!find_board(own_key()))
 		return false;
 	note_token();
 	self.pid = getpid();
 	self.carried = maxrss();
-	self.entry = enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES);
+	self.entry = enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful);
 	wake(self.board);
 	return true;
 }
@@ -328,7 +317,7 @@ void exact_forked(void)
 	self.pid = getpid();
 	self.forked = true;
 	self.carried = maxrss();
-	self.entry = enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES);
+	self.entry = enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful);
 	wake(self.board);
 	errno = saved;
 }
@@ -386,11 +375,17 @@ uint32_t exact_listen(uint64_t key, uint32_t *at, struct exact_news *news, uint3
 		if ((state != HEAPLOG_PROCESS_LIVES && state != HEAPLOG_PROCESS_LEFT) || entry->task != key)
 			continue;
 		if (past || state == HEAPLOG_PROCESS_LIVES)
-			news[count++] =
-			    (struct exact_news){.pid = pid, .parent = entry->parent, .high_water = past, .place = *at};
+			news[count++] = (struct exact_news){.pid = pid,
+							    .parent = entry->parent,
+							    .doubtful = entry->doubtful,
+							    .high_water = past,
+							    .place = *at};
 		if (state == HEAPLOG_PROCESS_LEFT)
-			news[count++] = (struct exact_news){
-			    .pid = pid, .left = true, .high_water = entry->high_water, .place = *at};
+			news[count++] = (struct exact_news){.pid = pid,
+							    .left = true,
+							    .doubtful = entry->doubtful,
+							    .high_water = entry->high_water,
+							    .place = *at};
 	}
 	return count;
 }
@@ -431,7 +426,7 @@ uint64_t exact_largest(uint64_t key)
 		const uint32_t state = atomic_load(&entry->state);
 		const uint64_t past = atomic_load(&entry->past);
 
-		if (entry->task != key || state < HEAPLOG_PROCESS_LIVES)
+		if (entry->task != key || entry->doubtful || state < HEAPLOG_PROCESS_LIVES)
 			continue;
 		if (state == HEAPLOG_PROCESS_LEFT && entry->high_water > largest)
 			largest = entry->high_water;

@@ -54,6 +54,7 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 struct exact_news {
 	pid_t pid, parent;
 	bool left;           /* it has gone */
+	bool doubtful;       /* nothing but its variables says that it is the task's */
 	uint64_t high_water; /* bytes that it was known to have held; 0: nothing is known */
 	uint32_t place;
 };

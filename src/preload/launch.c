@@ -64,6 +64,7 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, int d
 	slot->kind = what == TASK_DAEMON ? SLOT_SCRATCH : SLOT_TASK;
 	if (what != TASK_DAEMON && atomic_load(&slot->state) == SLOT_FILLING) {
 		bulk->text[0] = '\0';
+		slot->origin = name.origin;
 		slot->batch = what == TASK_BATCH;
 		slot->name = name.text[0] ? keep(bulk, &used, name.text) : 0;
 		slot->project = keep(bulk, &used, name.project);

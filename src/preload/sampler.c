@@ -3,6 +3,7 @@
 #include "measure/process_tree.h"
 #include "measure/procfs.h"
 #include "measure/schedule.h"
+#include "preload/boards.h"
 #include "preload/closing.h"
 #include "preload/exact.h"
 #include "preload/handler.h"
@@ -94,6 +95,7 @@ static void take(struct unit *units, size_t *count, struct task *task)
 	    .fd_budget = descriptor_budget(),
 	    .metric = heaplog_runtime.pss ? HEAPLOG_METRIC_PSS : HEAPLOG_METRIC_RSS,
 	    .belongs = heaplog_runtime.rule.preset == TASK_ALL ? NULL : tasks_has_environment,
+	    .rivals = boards_rivals,
 	    .context = task,
 	};
 
@@ -166,6 +168,11 @@ static bool hear(struct unit *unit, uint64_t now)
 		const uint64_t peak = task->peak.summary.peak_bytes;
 
 		for (uint32_t i = 0; i < count; i++) {
+			if (news[i].doubtful && !heaplog_tree_has(unit->tree, news[i].pid) &&
+			    !heaplog_tree_takes(unit->tree, news[i].pid, now)) {
+				exact_forget(task->key, news[i].pid);
+				continue;
+			}
 			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, now);
 			heard = heard || news[i].left || news[i].high_water;
 			if (news[i].left || heaplog_tree_has(unit->tree, news[i].pid))
@@ -223,8 +230,11 @@ static bool look(struct unit *unit, uint64_t now, int *oom_fd)
 			return true;
 	}
 	/* Here, not in take: another thread may just be making the file. */
-	if (!task->place)
+	if (!task->place) {
 		board_file_add(task);
+		if (task->place && heaplog_runtime.rule.preset != TASK_ALL)
+			boards_tell(task);
+	}
 	cost = cpu_now();
 	members = heaplog_tree_tick(unit->tree, now, &task->peak, &moved);
 	task->peak.summary.interval_ms = (uint32_t)(unit->schedule.period_ns / MS);

@@ -150,6 +150,20 @@ static enum task_what recognise_all(const struct task_rule *rule, char *const ar
 	return command_text(argv, name->text, sizeof name->text) ? TASK_ROOT : TASK_NOTHING;
 }
 
+/* Two checkouts of a repository have tasks of the same names. */
+static uint32_t origin_of(const struct task_rule *rule, char *const envp[])
+{
+	const char *const variable = rule->preset == TASK_NPM ? "npm_package_json" : "NX_WORKSPACE_ROOT";
+	const char *value = environment_get(envp, variable);
+	uint32_t hash = 0x811c9dc5U; /* FNV-1a */
+
+	if (!value || !*value)
+		return 0;
+	for (; *value; value++)
+		hash = (hash ^ (unsigned char)*value) * 0x01000193U;
+	return hash;
+}
+
 enum task_what task_recognise(const struct task_rule *rule, char *const argv[], char *const envp[],
 			      struct task_name *name)
 {
@@ -157,6 +171,7 @@ enum task_what task_recognise(const struct task_rule *rule, char *const argv[], 
 
 	name->project = name->target = name->configuration = name->hash = NULL;
 	name->text[0] = '\0';
+	name->origin = 0;
 	switch (rule->preset) {
 	case TASK_NX:
 		what = recognise_nx(argv, envp, name);
@@ -173,5 +188,7 @@ enum task_what task_recognise(const struct task_rule *rule, char *const argv[], 
 			what = TASK_ROOT;
 		break;
 	}
+	if (what == TASK_ROOT)
+		name->origin = origin_of(rule, envp);
 	return what == TASK_NOTHING && has_argument(argv, "daemon/server/start.js") ? TASK_DAEMON : what;
 }

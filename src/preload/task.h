@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { TASK_NAME_MAX = 512, TASK_VALUE_MAX = 64, TASK_RUNNER_MAX = 16 };
 
@@ -49,6 +50,7 @@ struct task_name {
 	const char *target;
 	const char *configuration;
 	const char *hash;
+	uint32_t origin;          /* a hash of where it runs: the workspace, of npm the package; 0: unknown */
 	char text[TASK_NAME_MAX]; /* the whole name, where it is not put together from these; else "" */
 };
 

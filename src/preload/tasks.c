@@ -149,6 +149,7 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 	task->pid = slot->pid;
 	task->start_ns = slot->start_ns;
 	task->key = slot->key;
+	task->origin = slot->origin;
 	task->place = NULL;
 	task->start = slot->start;
 	task->fd = -1;
@@ -222,6 +223,8 @@ bool tasks_has_environment(void *context, const char *environment, size_t length
 		entries[count++] = (char *)(uintptr_t)(environment + at);
 	entries[count] = NULL;
 	if (task->batch || task_recognise(&heaplog_runtime.rule, NULL, entries, &name) != TASK_ROOT)
+		return false;
+	if (name.origin != task->origin)
 		return false;
 	if (name.text[0])
 		return strcmp(name.text, task->name) == 0;

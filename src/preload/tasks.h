@@ -31,6 +31,7 @@ struct task {
 	uint32_t live; /* children that are not reaped (under the lock) */
 	uint64_t start_ns;
 	uint64_t key; /* exact_key */
+	uint32_t origin;
 	uint64_t end_ns;
 	struct timespec start;
 	uint64_t maxrss; /* the largest ru_maxrss of a reaped child that is the task's own (under the lock) */

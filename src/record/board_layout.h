@@ -19,11 +19,12 @@
 #define HEAPLOG_BOARD_FALLBACK "/tmp/heaplog-"    /* and the user's id in decimal */
 
 enum {
-	HEAPLOG_BOARD_VERSION = 1,
+	HEAPLOG_BOARD_VERSION = 2,
 	HEAPLOG_BOARD_TASKS = 1024,
 	HEAPLOG_BOARD_NAME = 384,
 	HEAPLOG_BOARD_WORD = 128,
 	HEAPLOG_BOARD_PROCESSES = 2048,
+	HEAPLOG_BOARD_TOLD = 256,
 };
 
 enum heaplog_board_state {
@@ -50,9 +51,9 @@ struct heaplog_board_figures {
 	uint32_t interval_ms;
 	uint32_t exit_kind; /* enum heaplog_exit: 0 unknown, 1 code, 2 signal */
 	int32_t exit_value;
-	uint32_t oom; /* the kernel killed it for want of memory */
-	uint32_t reserved;
-	char metric[8]; /* "rss", "pss" */
+	uint32_t oom;    /* the kernel killed it for want of memory */
+	uint32_t origin; /* a hash of where it runs; 0: unknown */
+	char metric[8];  /* "rss", "pss" */
 	char name[HEAPLOG_BOARD_NAME];
 	char project[HEAPLOG_BOARD_WORD]; /* "": none, here and below */
 	char target[HEAPLOG_BOARD_WORD];
@@ -71,7 +72,7 @@ struct heaplog_board_process {
 	_Atomic uint32_t state; /* enum heaplog_board_process_state */
 	_Atomic int32_t pid;
 	int32_t parent;
-	uint32_t reserved;
+	uint32_t doubtful;     /* known by its variables alone, or descends from such a one */
 	uint64_t task;         /* what all processes of its task have in common */
 	uint64_t high_water;   /* bytes, as it left; 0: unknown */
 	_Atomic uint64_t past; /* the same of the program that it was before an exec; taken by who reads it */
@@ -97,8 +98,13 @@ struct heaplog_board_head {
 	_Atomic uint32_t sequence;       /* futex word of the exact mode: a process came or left */
 	_Atomic uint32_t processes_used; /* of process[], as used */
 	_Atomic uint32_t processes_lost; /* that found no place */
-	char runner[32];                 /* "nx", "npm", "make" */
-	char run[64];                    /* "run" of its records */
+	_Atomic uint32_t told_count;     /* tasks that other runners have started since this one did */
+	uint32_t reserved;
+	char runner[32]; /* "nx", "npm", "make" */
+	char run[64];    /* "run" of its records */
+	/* A hash of the names of each, the last HEAPLOG_BOARD_TOLD: such a runner may be gone by now, and its task may
+	 * have left processes that look like this runner's. */
+	_Atomic uint64_t told[HEAPLOG_BOARD_TOLD];
 };
 
 struct heaplog_board {
