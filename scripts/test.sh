@@ -24,5 +24,6 @@ run make -s check-ubsan
 run make -s check-tsan
 run make -s check-valgrind
 run make -s e2e
+run make -s matrix-quick
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

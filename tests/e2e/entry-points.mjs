@@ -169,6 +169,11 @@ for (const major of [20, 24]) {
 	check(`nx${major}: nx exec in a script`, ['npm', 'run', 'wrapped', '--', '--skip-nx-cache'], { cwd: join(workspace, 'packages/a'), workspace, tasks: ['@acme/a:wrapped'] });
 	check(`nx${major}: nx exec in scripts that nx runs`, ['npx', 'nx', 'run-many', '-t', 'wrapped', '--skip-nx-cache', '--output-style=static'],
 		{ cwd: workspace, tasks: one.map((each) => each.replace('one', 'wrapped')), inline: 3 });
+	// Outside of a script nx exec has no task: Nx runs the command in each project itself, without a line.
+	const exec = ['npx', 'nx', 'exec', '--', 'node', '../../work.js', 'x', '30', '200'];
+	check(`nx${major}: nx exec outside of a script`, exec, { cwd: workspace, tasks: [] });
+	check(`nx${major}: nx exec outside of a script, {NX_PROJECT_NAME}`, exec,
+		{ cwd: workspace, tasks: ['@acme/a', '@acme/b', '@acme/c'], table: 1, env: { HEAPLOG_TASK: '{NX_PROJECT_NAME}' } });
 	// One process for three tasks: one figure. Nx 20 exits without waiting for it.
 	check(`nx${major}: batch executor`, ['npx', 'nx', 'run-many', '-t', 'batched', '--skip-nx-cache', '--batch'], { cwd: workspace, tasks: ['batch 1'], table: major === 20 ? 1 : 0 });
 	check(`nx${major}: the same, not in a batch`, ['npx', 'nx', 'run-many', '-t', 'batched', '--skip-nx-cache', '--output-style=static'],
