@@ -280,8 +280,14 @@ def modes(major):
         table['pipe: under an AI agent'] = many(env=agent, **summary)
         table['pipe: run-one, under an AI agent'] = one(dep='own', bad='inline', cached='none', hit='none', env=agent)
         table['terminal: summary'] = many(('--output-style=summary',), **summary, **tty)
+        table['pipe: run-one, summary'] = one(('--output-style=summary',), dep='own', bad='inline', cached='none', hit='none')
+        table['pipe: static-failures-only'] = many(('--output-style=static-failures-only',))
+        table['terminal: static-failures-only'] = many(('--output-style=static-failures-only',), where='terminal')
+        table['pipe: run-one, static-failures-only'] = one(('--output-style=static-failures-only',))
     if major >= 21:
         tui = {'NX_TUI': 'true'}
+        table['terminal: dynamic-legacy'] = many(('--output-style=dynamic-legacy',), where='terminal')
+        table['TUI: --output-style=tui'] = many(('--output-style=tui',), where='terminal', keys=6)
         table['TUI: run-many'] = many(where='terminal', env=tui, keys=6)
         # 21 shows no TUI for a task without dependencies, whatever is asked.
         table['TUI: run-one'] = one(own='inline', bad='own' if major == 21 else None, mixed=major == 21, where='terminal',
