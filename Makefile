@@ -27,20 +27,20 @@ ALL_CFLAGS = $(COMMON) $(SANITIZE) $(CFLAGS)
 
 MEASURE := $(wildcard src/measure/*.c)
 RECORD  := $(wildcard src/record/*.c)
+TASK    := $(wildcard src/task/*.c)
 PRELOAD := $(wildcard src/preload/*.c)
 TARGET  := $(shell $(CC) -dumpmachine 2>/dev/null)
 ARCH    := $(firstword $(subst -, ,$(TARGET)))
 MACHINE := $(ARCH)$(if $(findstring musl,$(TARGET)),-musl)
 VFORK   := $(wildcard src/preload/vfork_$(ARCH).S)
-LIB_SRC := $(PRELOAD) $(MEASURE) $(RECORD) $(VFORK)
+LIB_SRC := $(PRELOAD) $(TASK) $(MEASURE) $(RECORD) $(VFORK)
 LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(LIB_SRC))
 LIB     := $(BUILD)/libheaplog.so
 
 # Every tests/test_<topic>.c is a cmocka program; tests/helper_*.c are programs that tests run.
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helper_*.c))
-PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) src/preload/nx.c src/preload/annotate.c src/preload/environment.c \
-            src/preload/cause.c src/preload/command.c src/preload/pattern.c src/preload/task.c src/preload/table.c)
+PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) $(TASK) $(addprefix src/preload/,nx.c annotate.c cause.c table.c))
 
 .PHONY: all check test-build check-asan check-ubsan check-tsan check-valgrind e2e symbols install uninstall format lint clean quickstart
 .SECONDARY:
@@ -115,7 +115,7 @@ lint:
 	clang-format --dry-run --Werror $(SOURCES)
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	  --suppress=allocaCalled "-DElfW(type)=Elf64_\#\#type" -Iinclude -Isrc src
-	clang-tidy --quiet $(filter-out %.S,$(LIB_SRC)) -- -std=c11 -D_GNU_SOURCE -Iinclude -Isrc
+	clang-tidy --quiet $(filter-out %.S,$(LIB_SRC)) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD)/src
 	shellcheck scripts/*.sh tests/*.sh tests/e2e/*.sh .ci/run
 clean:
 	rm -rf $(BUILD) build-asan build-ubsan build-tsan

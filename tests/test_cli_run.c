@@ -59,7 +59,7 @@ static struct torture_result *plain_shell(const char *script)
 	return torture_run(argv, surroundings(NULL));
 }
 
-/* 256 codes and 27 signals, each with and without a parent that waits: 566 cases. */
+/* 256 codes and 23 signals that end a process, each with and without a parent that waits: 558 cases. */
 static void test_status(void **state)
 {
 	static const int not_deadly[] = {SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};

@@ -1,7 +1,7 @@
 /* Command lines as names, and the scripts that are only a way to other scripts. */
 #include "torture.h"
 
-#include "preload/command.h"
+#include "task/command.h"
 
 static void check_text(const char *const argv[], const char *expected)
 {

@@ -1,6 +1,6 @@
 #include "torture.h"
 
-#include "preload/environment.h"
+#include "task/environment.h"
 
 static char *edited[64];
 static char text[512];

@@ -1,7 +1,7 @@
 /* HEAPLOG_TASK: what is a pattern, and what it makes of an environment. */
 #include "torture.h"
 
-#include "preload/pattern.h"
+#include "task/pattern.h"
 
 #define ENTRY(text) (char *)(uintptr_t)(text)
 

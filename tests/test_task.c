@@ -1,7 +1,7 @@
 /* Which exec starts a task. */
 #include "torture.h"
 
-#include "preload/task.h"
+#include "task/task.h"
 
 #include <sys/stat.h>
 

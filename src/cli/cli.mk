@@ -3,9 +3,7 @@ HEAPLOG   := $(BUILD)/heaplog
 # SCREEN: what `heaplog top` draws with. curses, or ansi, which needs no library (src/cli/screen.h).
 SCREEN    ?= curses
 CLI_SRC   := $(filter-out $(filter-out %_$(SCREEN).c,$(wildcard src/cli/screen_*.c)),$(wildcard src/cli/*.c))
-# What a task is, is the same from inside and from outside: pure files of the library's room.
-CLI_TASK  := src/preload/task.c src/preload/pattern.c src/preload/command.c src/preload/environment.c
-CLI_OBJ   := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC) $(CLI_TASK) $(MEASURE) $(RECORD))
+CLI_OBJ   := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC) $(TASK) $(MEASURE) $(RECORD))
 CLI_LIBS  := -lm $(if $(filter curses,$(SCREEN)),-lncursesw -ltinfo)
 BINDIR    ?= $(PREFIX)/bin
 DATADIR   ?= $(PREFIX)/share
@@ -65,7 +63,7 @@ $(STATIC_RUNNER): tests/helper_runner.c
 
 # The manual pages, where mandoc and groff are there: a part of `make lint`.
 .PHONY: lint-man
-lint: lint-man
+lint: lint-man $(PAGE) # clang-tidy reads what the page is compiled into
 lint-man:
 	$(Q)if command -v mandoc >/dev/null; then \
 	  ! mandoc -Tlint $(MAN) 2>&1 | grep -vE 'mandoc.db|referenced manual not found'; \

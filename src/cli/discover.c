@@ -2,7 +2,7 @@
 
 #include "cli/find.h"
 #include "heaplog.h"
-#include "preload/environment.h"
+#include "task/environment.h"
 
 #include <limits.h>
 #include <stdio.h>

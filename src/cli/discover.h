@@ -4,7 +4,7 @@
 
 #include "cli/elf.h"
 #include "cli/proc.h"
-#include "preload/task.h"
+#include "task/task.h"
 
 struct discovery; /* one at a time: it works in static buffers */
 

@@ -3,7 +3,7 @@
 #include "cli/find.h"
 #include "cli/library.h"
 #include "heaplog.h"
-#include "preload/task.h"
+#include "task/task.h"
 #include "record/size.h"
 
 #include <errno.h>

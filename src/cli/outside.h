@@ -5,7 +5,7 @@
 
 #include "cli/elf.h"
 #include "cli/supervise.h"
-#include "preload/task.h"
+#include "task/task.h"
 
 struct outside_settings {
 	struct task_rule rule;

@@ -2,7 +2,7 @@
 
 #include "preload/board_file.h"
 #include "preload/boards.h"
-#include "preload/environment.h"
+#include "task/environment.h"
 #include "preload/runtime.h"
 #include "preload/target.h"
 

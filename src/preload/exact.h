@@ -11,7 +11,7 @@
 #define HEAPLOG_PRELOAD_EXACT_H
 
 #include "preload/launch.h"
-#include "preload/task.h"
+#include "task/task.h"
 
 #include <stdint.h>
 

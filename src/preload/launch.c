@@ -1,11 +1,11 @@
 #include "preload/launch.h"
 
-#include "preload/environment.h"
+#include "task/environment.h"
 #include "preload/exact.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
 #include "preload/target.h"
-#include "preload/task.h"
+#include "task/task.h"
 #include "preload/tasks.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef HEAPLOG_PRELOAD_RUNTIME_H
 #define HEAPLOG_PRELOAD_RUNTIME_H
 
-#include "preload/task.h"
+#include "task/task.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "preload/settings.h"
 
-#include "preload/environment.h"
+#include "task/environment.h"
 #include "preload/runtime.h"
 #include "record/board_layout.h"
 #include "record/size.h"

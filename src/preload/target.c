@@ -1,6 +1,6 @@
 #include "preload/target.h"
 
-#include "preload/environment.h"
+#include "task/environment.h"
 
 #include <elf.h>
 #include <errno.h>

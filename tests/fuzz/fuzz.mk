@@ -4,7 +4,7 @@
 FUZZ_SECONDS ?= 60
 FUZZ_CC      ?= clang
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC     := $(MEASURE) $(RECORD) $(addprefix src/preload/,nx.c annotate.c environment.c pattern.c command.c task.c) $(addprefix src/cli/,json.c line.c utf8.c)
+FUZZ_SRC     := $(MEASURE) $(RECORD) $(TASK) $(addprefix src/preload/,nx.c annotate.c) $(addprefix src/cli/,json.c line.c utf8.c)
 FUZZ_OBJ     := $(patsubst %,$(BUILD)/fuzz/%.o,$(FUZZ_SRC))
 FUZZ_CFLAGS  := $(filter-out -fPIC,$(COMMON)) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # Asked only where it matters: it is a compilation.

@@ -1,9 +1,9 @@
 /* The environment editor and the recognition of tasks: entries that end with a zero byte. */
 #include "fuzz.h"
 
-#include "preload/command.h"
-#include "preload/environment.h"
-#include "preload/task.h"
+#include "task/command.h"
+#include "task/environment.h"
+#include "task/task.h"
 
 enum { ENTRIES = 60, TEXT = 200 };
 

@@ -1,7 +1,7 @@
 /* Sizes: what is parsed is shown, and what is shown is parsed to within its rounding. Any pattern. */
 #include "fuzz.h"
 
-#include "preload/pattern.h"
+#include "task/pattern.h"
 #include "record/size.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,8 +1,8 @@
 /* Which exec starts a task, and the task's name: pure reading of an environment and of arguments. */
-#ifndef HEAPLOG_PRELOAD_TASK_H
-#define HEAPLOG_PRELOAD_TASK_H
+#ifndef HEAPLOG_TASK_TASK_H
+#define HEAPLOG_TASK_TASK_H
 
-#include "preload/pattern.h"
+#include "task/pattern.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-#include "preload/pattern.h"
+#include "task/pattern.h"
 
-#include "preload/environment.h"
+#include "task/environment.h"
 
 #include <string.h>
 

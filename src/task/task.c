@@ -1,7 +1,7 @@
-#include "preload/task.h"
+#include "task/task.h"
 
-#include "preload/command.h"
-#include "preload/environment.h"
+#include "task/command.h"
+#include "task/environment.h"
 
 #include <string.h>
 #include <sys/syscall.h>

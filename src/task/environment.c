@@ -1,4 +1,4 @@
-#include "preload/environment.h"
+#include "task/environment.h"
 
 #include <stdint.h>
 #include <string.h>

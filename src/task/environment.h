@@ -1,7 +1,7 @@
 /* Environments as exec sees them: reading a task's name and taking our token out of LD_PRELOAD. Pure: no allocation, no
  * libc state, nothing of the caller's is written. Safe between fork (also vfork) and exec. */
-#ifndef HEAPLOG_PRELOAD_ENVIRONMENT_H
-#define HEAPLOG_PRELOAD_ENVIRONMENT_H
+#ifndef HEAPLOG_TASK_ENVIRONMENT_H
+#define HEAPLOG_TASK_ENVIRONMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

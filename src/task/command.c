@@ -1,4 +1,4 @@
-#include "preload/command.h"
+#include "task/command.h"
 
 #include <string.h>
 

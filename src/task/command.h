@@ -1,6 +1,6 @@
 /* Command lines as people wrote them. Pure; safe between fork and exec. */
-#ifndef HEAPLOG_PRELOAD_COMMAND_H
-#define HEAPLOG_PRELOAD_COMMAND_H
+#ifndef HEAPLOG_TASK_COMMAND_H
+#define HEAPLOG_TASK_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>

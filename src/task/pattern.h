@@ -1,6 +1,6 @@
 /* How a task's name is put together from its environment: the pattern of HEAPLOG_TASK. Pure. */
-#ifndef HEAPLOG_PRELOAD_PATTERN_H
-#define HEAPLOG_PRELOAD_PATTERN_H
+#ifndef HEAPLOG_TASK_PATTERN_H
+#define HEAPLOG_TASK_PATTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>
