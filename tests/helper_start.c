@@ -222,7 +222,8 @@ static void atfork(void)
 	say("after fork %d", prepared);
 }
 
-/* An allocator that ends the program where nothing may be allocated. */
+/* An allocator that ends the program where nothing may be allocated: in every library's eyes. */
+#pragma GCC visibility push(default)
 static int forbidden;
 
 void *malloc(size_t size)
@@ -259,6 +260,7 @@ void free(void *memory)
 	if (forbidden && memory)
 		_exit(98);
 }
+#pragma GCC visibility pop
 
 /* No exec wrapper allocates between fork and exec: another thread may hold the allocator's lock for ever. */
 static void nomalloc(void)
@@ -280,14 +282,58 @@ static void nomalloc(void)
 		}
 }
 
+static void forbidding_handler(int number)
+{
+	const int saved = errno;
+	int status;
+
+	(void)number;
+	forbidden = 1;
+	if (write(STDOUT_FILENO, "", 0) != 0 || waitpid(-1, &status, WNOHANG) != 0)
+		say("handler: wrong answer");
+	forbidden = 0;
+	handled++;
+	errno = saved;
+}
+
+/* A handler may have interrupted the allocator: nothing is allocated in one, whatever the mask says, and the task gets
+ * its sampler afterwards. */
+static void handlerfree(void)
+{
+	static const int flags[] = {0, SA_NODEFER, (int)SA_RESETHAND | SA_NODEFER};
+	char name[16];
+
+	for (volatile size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		struct sigaction action = {.sa_handler = forbidding_handler, .sa_flags = flags[i]};
+
+		snprintf(name, sizeof name, "handler%zu", i);
+		char **entries = task_entries(name, 0);
+		char **kept = environ;
+
+		const pid_t pid = vfork();
+
+		if (pid == 0) {
+			environ = entries;
+			execl("/bin/sleep", "sleep", "0.1", (char *)NULL);
+			_exit(127);
+		}
+		environ = kept;
+		sigaction(SIGUSR1, &action, NULL);
+		raise(SIGUSR1);
+		wait_for(pid);
+		result_line(STDOUT_FILENO, name);
+	}
+	say("handled %d", handled);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*function)(void);
 	} modes[] = {
-	    {"starts", starts},   {"readonly", readonly}, {"smallstack", smallstack},
-	    {"signals", signals}, {"atfork", atfork},     {"nomalloc", nomalloc},
+	    {"starts", starts}, {"readonly", readonly}, {"smallstack", smallstack},   {"signals", signals},
+	    {"atfork", atfork}, {"nomalloc", nomalloc}, {"handlerfree", handlerfree},
 	};
 
 	program = argc > 2 ? argv[2] : NULL;

@@ -24,6 +24,7 @@ static struct heaplog_record sample(void)
 	memset(&summary, 0, sizeof(summary));
 	summary.peak_bytes = 1000;
 	summary.peak_upper_bytes = 1010;
+	summary.samples = 3;
 	summary.top_count = 1;
 	summary.top[0].pid = 42;
 	summary.top[0].bytes = 900;
@@ -73,9 +74,13 @@ static void test_line(void **state)
 	    line, "{\"v\":1,\"run\":\"r\",\"task\":\"a:b\",\"runner\":\"nx\",\"pid\":42,"
 		  "\"start\":\"2026-11-23T21:00:00.123Z\",\"duration_ms\":7,\"exit\":{\"code\":0},\"oom\":false,"
 		  "\"metric\":\"rss\",\"peak_bytes\":1000,\"peak_upper_bytes\":1010,\"exact\":true,"
-		  "\"peak_at_ms\":0,\"samples\":0,\"interval_ms\":500,\"processes_max\":0,"
+		  "\"peak_at_ms\":0,\"samples\":3,\"interval_ms\":500,\"processes_max\":0,"
 		  "\"top\":[{\"pid\":42,\"command\":\"node \\\"b\\\"\",\"bytes\":900}],"
 		  "\"series\":[[0,0],[5,1000]]}\n");
+	summary.samples = 0; /* the wait tells of the largest process alone */
+	heaplog_record_format(&record, line, sizeof(line));
+	assert_non_null(strstr(line, "\"exact\":false"));
+	summary.samples = 3;
 	summary.peak_upper_bytes = 1011;
 	record.exit = HEAPLOG_EXIT_SIGNAL;
 	record.exit_value = SIGKILL;

@@ -74,11 +74,23 @@ static void test_no_malloc(void **state)
 	compare("nomalloc");
 }
 
+/* [req: H-19] */
+static void test_handler_allocates_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(compare("handlerfree"), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_starts),  TORTURE(test_readonly), TORTURE(test_small_stack),
-	    TORTURE(test_signals), TORTURE(test_atfork),   TORTURE(test_no_malloc),
+	    TORTURE(test_starts),
+	    TORTURE(test_readonly),
+	    TORTURE(test_small_stack),
+	    TORTURE(test_signals),
+	    TORTURE(test_atfork),
+	    TORTURE(test_no_malloc),
+	    TORTURE(test_handler_allocates_nothing),
 	};
 
 	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

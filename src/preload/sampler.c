@@ -428,7 +428,7 @@ static enum wake pending_signals(const sigset_t *mask)
 /* Signals are blocked while we wait in the place of the program's wait: a handler that ran here would leave the real
  * wait to sleep on, where the program counts on EINTR; and a handler of SIGCHLD could take the child that the kernel
  * gives to the wait first. */
-static long settle(pid_t pid, long (*attempt)(const void *), const void *call)
+static long settle(pid_t pid, long (*attempt)(const void *), const void *call, bool blocks)
 {
 	const uint32_t forked = atomic_load(&unsettled_sequence);
 	struct board *board = heaplog_board;
@@ -455,14 +455,14 @@ static long settle(pid_t pid, long (*attempt)(const void *), const void *call)
 	/* Errors are for the real wait to report. But for EFAULT, with which the child has been taken. */
 	if (result < 0 && error != EFAULT)
 		result = 0;
-	if (!result && wake == WAKE_INTERRUPT) {
+	if (!result && blocks && wake == WAKE_INTERRUPT) {
 		errno = EINTR;
 		return -1;
 	}
 	return result;
 }
 
-long sampler_settle(long (*attempt)(const void *), const void *call)
+long sampler_settle(long (*attempt)(const void *), const void *call, bool blocks)
 {
 	const int saved = errno;
 	const pid_t pid = atomic_exchange(&unsettled, 0);
@@ -470,8 +470,9 @@ long sampler_settle(long (*attempt)(const void *), const void *call)
 
 	if (pid && runtime_is_owner()) {
 		/* The real wait acts upon a cancellation before it takes a child, and attempt is not one. */
-		pthread_testcancel();
-		result = settle(pid, attempt, call);
+		if (blocks)
+			pthread_testcancel();
+		result = settle(pid, attempt, call, blocks);
 	}
 	if (result < 0)
 		return result;

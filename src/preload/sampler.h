@@ -2,6 +2,7 @@
 #ifndef HEAPLOG_PRELOAD_SAMPLER_H
 #define HEAPLOG_PRELOAD_SAMPLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,12 +18,13 @@ void sampler_forked(pid_t pid, uint64_t before_ns);
  * goes on as it would without us. Keeps errno. */
 void sampler_start(pid_t pid);
 
-/* Before a wait that blocks. A process without threads that forked gets no other chance to learn that its child is a
- * task: wait, up to 20 ms, until that child has exec'ed or ended, and start its sampler. The caller's wait goes on
- * meanwhile: attempt(call) is the same wait with WNOHANG, and what it returns when that is not 0 is the wait's result.
- * A handler without SA_RESTART ends the wait as it would have ended the real one: -1 and EINTR. 0: go on and wait.
- * Keeps errno, but for what attempt or EINTR set. */
-long sampler_settle(long (*attempt)(const void *), const void *call);
+/* Before a wait. A process without threads that forked gets no other chance to learn that its child is a task (after a
+ * wait with WNOHANG timeout sleeps in sigsuspend): wait, up to 20 ms and once for each child, until that child has
+ * exec'ed or ended, and start its sampler. The caller's wait goes on meanwhile: attempt(call) is the same wait with
+ * WNOHANG, and what it returns when that is not 0 is the wait's result. blocks: the caller's wait does; then a handler
+ * without SA_RESTART ends it as it would have ended the real one: -1 and EINTR. 0: go on and wait. Keeps errno, but for
+ * what attempt or EINTR set. */
+long sampler_settle(long (*attempt)(const void *), const void *call, bool blocks);
 
 /* Start samplers for tasks that were claimed meanwhile: called by wrappers in the runner. One atomic load when there
  * are none. */

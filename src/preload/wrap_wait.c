@@ -51,13 +51,10 @@ static pid_t reap(pid_t pid, int *status, int options, struct rusage *usage)
 	    /* cppcheck-suppress uninitvar; the kernel fills it */
 	    .usage = usage ? usage : &local_usage,
 	};
-	long settled = 0;
+	long settled;
 	pid_t child;
 
-	if (options & WNOHANG)
-		sampler_poll();
-	else
-		settled = sampler_settle(try_wait4, &call);
+	settled = sampler_settle(try_wait4, &call, !(options & WNOHANG));
 	child = settled ? (pid_t)settled : real()->wait4(pid, call.status, options, call.usage);
 	if (child > 0 && (WIFEXITED(*call.status) || WIFSIGNALED(*call.status)))
 		tasks_reaped(child, true, *call.status, call.usage);
@@ -104,10 +101,8 @@ HEAPLOG_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	if (!heaplog_board)
 		return real()->waitid(type, id, info, options);
 	/* A bad address is the kernel's to refuse: not looked at before it has written there. */
-	if (options & WNOHANG)
-		sampler_poll();
-	else if (!info || runtime_readable(info, sizeof *info))
-		settled = sampler_settle(try_waitid, &call);
+	if (!info || runtime_readable(info, sizeof *info))
+		settled = sampler_settle(try_waitid, &call, !(options & WNOHANG));
 	result = settled ? (settled > 0 ? 0 : -1) : real()->waitid(type, id, call.info, options);
 	if (result == 0 && !(options & WNOWAIT) && seen->si_pid > 0) {
 		/* Put together as waitpid reports it. */

@@ -226,10 +226,11 @@ static void put_series(struct text *text, const struct heaplog_summary *summary)
 	put(text, "]");
 }
 
-/* Whether the truth lies within 1 % of the peak. An upper bound below the peak is no bound. */
+/* Whether the truth lies within 1 % of the peak. An upper bound below the peak is no bound; nor is there one without a
+ * look: what the wait reports is of the largest process alone. */
 static bool is_exact(const struct heaplog_summary *summary)
 {
-	return summary->peak_upper_bytes >= summary->peak_bytes &&
+	return summary->samples > 0 && summary->peak_upper_bytes >= summary->peak_bytes &&
 	       summary->peak_upper_bytes - summary->peak_bytes <= summary->peak_bytes / 100;
 }
 
