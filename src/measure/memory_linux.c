@@ -143,7 +143,7 @@ void tree_read_pss_again(struct heaplog_tree *tree)
 
 bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status)
 {
-	char text[4096];
+	char *const text = tree->text;
 	uint64_t resident, mark;
 
 	member->reads = false;
@@ -159,7 +159,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	 */
 	if (!member->own && !member->execed)
 		member->own = member->execed = has_execed(tree, member->pid);
-	if (read_status(tree, member, text, sizeof text) <= 0)
+	if (read_status(tree, member, text, sizeof tree->text) <= 0)
 		return false;
 	member->thread_count = (unsigned)procfs_field(text, "\nThreads:");
 	resident = procfs_field(text, "\nVmRSS:") * 1024;

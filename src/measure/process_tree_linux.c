@@ -18,10 +18,20 @@ static bool differs(uint64_t a, uint64_t b)
 	return high - low > high / 50;
 }
 
+/* Memory that no child needs: one that the runner forks would copy it, and each write of ours after that a page (with a
+ * thousand tasks at once that took longer than the looks). */
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory != MAP_FAILED)
+		madvise(memory, size, MADV_DONTFORK);
+	return memory;
+}
+
 struct heaplog_tree *heaplog_tree_create(const struct heaplog_tree_options *options)
 {
-	struct heaplog_tree *tree =
-	    mmap(NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct heaplog_tree *tree = map(sizeof *tree);
 
 	if (tree == MAP_FAILED)
 		return NULL;
@@ -39,8 +49,7 @@ struct heaplog_tree *heaplog_tree_create(const struct heaplog_tree_options *opti
 
 static void *grow(void *old, size_t old_size, size_t new_size)
 {
-	void *memory = old ? mremap(old, old_size, new_size, MREMAP_MAYMOVE)
-			   : mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = old ? mremap(old, old_size, new_size, MREMAP_MAYMOVE) : map(new_size);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
@@ -186,18 +195,16 @@ bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid)
 }
 
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
-		       uint64_t now_ns)
+		       uint64_t bound, uint64_t now_ns)
 {
 	struct member *member = find(tree, pid);
 
-	if (!high_water)
-		return;
 	/* Of what it ran, only what was never seen is news: it may have coincided with all that is alive now. */
-	if (member && high_water > member->mark)
-		member->mark = high_water;
+	if (member && bound > member->mark)
+		member->mark = bound;
 	else if (!member)
-		tree->gone += high_water;
-	if (tree->options.metric == HEAPLOG_METRIC_RSS)
+		tree->gone += bound;
+	if (high_water && tree->options.metric == HEAPLOG_METRIC_RSS)
 		heaplog_peak_alone(peak, now_ns, pid, high_water);
 }
 

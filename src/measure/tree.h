@@ -81,6 +81,7 @@ struct heaplog_tree {
 	char *environment; /* TREE_ENVIRONMENT bytes to read one into; NULL: not needed yet */
 	struct heaplog_tree_options options;
 	char proc[PROCFS_PATH_MAX];
+	char text[4096]; /* what was read last; not on the stack, which each fork of the runner makes to be copied */
 };
 
 bool tree_is_member(const struct heaplog_tree *tree, pid_t pid);

@@ -1,16 +1,13 @@
 #include "preload/board.h"
 
+#include "preload/futex.h"
 #include "preload/runtime.h"
+#include "preload/tasks.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#include "preload/tasks.h"
 
 struct board *heaplog_board;
 
@@ -107,7 +104,7 @@ void board_publish(struct board *board, struct slot *slot)
 	uint32_t expected = SLOT_FILLING;
 
 	atomic_compare_exchange_strong(&slot->state, &expected, SLOT_CLAIMED);
-	board_wake(board);
+	board_wake(board, slot->pid);
 }
 
 void board_release(struct board *board, struct slot *slot)
@@ -134,47 +131,8 @@ struct slot *board_find(struct board *board, pid_t pid)
 	return NULL;
 }
 
-/* Shared futexes (no FUTEX_PRIVATE_FLAG): the waker is another process. */
-void board_wake(struct board *board)
+void board_wake(struct board *board, pid_t pid)
 {
-	struct heaplog_board *file = heaplog_runtime.exact ? atomic_load(&heaplog_board_file) : NULL;
-
-	atomic_fetch_add(&board->sequence, 1);
-	syscall(SYS_futex, &board->sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-	if (file) {
-		atomic_fetch_add(&file->head.sequence, 1);
-		syscall(SYS_futex, &file->head.sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-	}
-}
-
-static void wait_at(_Atomic uint32_t *word, uint32_t seen, uint64_t timeout_ns)
-{
-	const struct timespec timeout = {
-	    .tv_sec = (time_t)(timeout_ns / 1000000000U),
-	    .tv_nsec = (long)(timeout_ns % 1000000000U),
-	};
-
-	syscall(SYS_futex, word, FUTEX_WAIT, seen, &timeout, NULL, 0);
-}
-
-void board_wait(struct board *board, uint32_t seen, uint64_t timeout_ns)
-{
-	wait_at(&board->sequence, seen, timeout_ns);
-}
-
-static _Atomic uint32_t *news_of(struct board *board)
-{
-	struct heaplog_board *file = heaplog_runtime.exact ? atomic_load(&heaplog_board_file) : NULL;
-
-	return file ? &file->head.sequence : &board->sequence;
-}
-
-uint32_t board_news(struct board *board)
-{
-	return atomic_load(news_of(board));
-}
-
-void board_wait_for_news(struct board *board, uint32_t seen, uint64_t timeout_ns)
-{
-	wait_at(news_of(board), seen, timeout_ns);
+	atomic_fetch_add(board_claim(board, pid), 1);
+	futex_wake(board_claim(board, pid));
 }

@@ -147,11 +147,21 @@ static bool keeps_blocks(int fd)
 		system.f_type == OVERLAYFS_SUPER_MAGIC);
 }
 
-static struct heaplog_board *map(int fd)
+static size_t extent(bool registers)
 {
-	struct heaplog_board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return registers ? offsetof(struct heaplog_board, task) : sizeof(struct heaplog_board);
+}
+
+static struct heaplog_board *map(int fd, bool registers)
+{
+	struct heaplog_board *board = mmap(NULL, extent(registers), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	return board == MAP_FAILED ? NULL : board;
+}
+
+void board_file_unmap(struct heaplog_board *board, bool registers)
+{
+	munmap(board, extent(registers));
 }
 
 /* All of its blocks are there before it is mapped: a write to a hole on a full file system would be a SIGBUS. */
@@ -164,7 +174,7 @@ static struct heaplog_board *create(int directory, const char *name, pid_t owner
 	if (fd < 0)
 		return NULL;
 	if (keeps_blocks(fd) && syscall(SYS_fallocate, fd, 0, 0L, (long)sizeof *board) == 0)
-		board = map(fd);
+		board = map(fd, false);
 	syscall(SYS_close, fd);
 	if (!board)
 		return NULL;
@@ -180,7 +190,7 @@ static struct heaplog_board *create(int directory, const char *name, pid_t owner
 	return board;
 }
 
-struct heaplog_board *board_file_map(int directory, const char *name)
+struct heaplog_board *board_file_map(int directory, const char *name, bool registers)
 {
 	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	const int fd = (int)syscall(SYS_openat, directory, name, flags, 0);
@@ -191,11 +201,11 @@ struct heaplog_board *board_file_map(int directory, const char *name)
 		return NULL;
 	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
 	    status.st_size >= (off_t)sizeof *board)
-		board = map(fd);
+		board = map(fd, registers);
 	syscall(SYS_close, fd);
 	if (board && (board->head.magic != HEAPLOG_BOARD_MAGIC || board->head.version != HEAPLOG_BOARD_VERSION ||
 		      board->head.size != sizeof *board)) {
-		munmap(board, sizeof *board);
+		board_file_unmap(board, registers);
 		return NULL;
 	}
 	return board;
@@ -234,7 +244,7 @@ static struct heaplog_board *open_in(const char *directory_name, pid_t owner)
 	strcpy(path, directory_name);
 	strcat(path, "/");
 	strcat(path, name);
-	board = board_file_map(directory, name);
+	board = board_file_map(directory, name, false);
 	if (board && board->head.owner_started != started(owner)) {
 		munmap(board, sizeof *board);
 		board = NULL;
@@ -243,7 +253,7 @@ static struct heaplog_board *open_in(const char *directory_name, pid_t owner)
 	if (!board)
 		board = make(directory, name, owner);
 	if (!board)
-		board = board_file_map(directory, name);
+		board = board_file_map(directory, name, false);
 	syscall(SYS_close, directory);
 	if (!board)
 		return NULL;

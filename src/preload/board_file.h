@@ -20,9 +20,11 @@ extern struct heaplog_board *_Atomic heaplog_board_file;
 void board_file_open(pid_t owner);
 
 /* Its parts. Open a directory of the user's own (nobody else may read or write it; where make_it, it is made): a
- * descriptor, or -1. Map the file name in it: NULL where that is no board. "/tmp/heaplog-UID" into text[64]. */
+ * descriptor, or -1. Map the file name in it: NULL where that is no board; registers:
+ * for a process of a task, without what concerns tasks. "/tmp/heaplog-UID" into text[64]. */
 int board_file_directory(const char *name, bool make_it);
-struct heaplog_board *board_file_map(int directory, const char *name);
+struct heaplog_board *board_file_map(int directory, const char *name, bool registers);
+void board_file_unmap(struct heaplog_board *board, bool registers);
 void board_file_fallback(char *text);
 
 /* In a child that becomes a runner of its own: the file is its parent's. */

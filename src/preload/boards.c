@@ -7,7 +7,6 @@
 #include "measure/procfs.h"
 
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,7 +18,8 @@ struct directory_entry { /* linux_dirent64 */
 	char name[];
 };
 
-static struct heaplog_board *find_in(const char *path, bool (*keep)(void *, struct heaplog_board *), void *context)
+static struct heaplog_board *find_in(const char *path, bool (*keep)(void *, struct heaplog_board *), void *context,
+				     bool registers)
 {
 	const int directory = *path ? board_file_directory(path, false) : -1;
 	_Alignas(struct directory_entry) char buffer[2048];
@@ -36,9 +36,9 @@ static struct heaplog_board *find_in(const char *path, bool (*keep)(void *, stru
 			/* With a dot: a draft. */
 			if (entry->name[0] < '1' || entry->name[0] > '9' || strchr(entry->name, '.'))
 				continue;
-			found = board_file_map(directory, entry->name);
+			found = board_file_map(directory, entry->name, registers);
 			if (found && !keep(context, found)) {
-				munmap(found, sizeof *found);
+				board_file_unmap(found, registers);
 				found = NULL;
 			}
 		}
@@ -46,23 +46,24 @@ static struct heaplog_board *find_in(const char *path, bool (*keep)(void *, stru
 	return found;
 }
 
-struct heaplog_board *boards_find(bool (*keep)(void *context, struct heaplog_board *board), void *context)
+struct heaplog_board *boards_find(bool (*keep)(void *context, struct heaplog_board *board), void *context,
+				  bool registers)
 {
 	char path[64] = "/run/user/";
 	struct heaplog_board *found;
 
 	if (heaplog_runtime.directory[0]) {
-		found = find_in(heaplog_runtime.directory, keep, context);
+		found = find_in(heaplog_runtime.directory, keep, context, registers);
 	} else {
 		/* What XDG_RUNTIME_DIR said before it was cleared. */
 		procfs_put_number(path + strlen(path), geteuid());
 		strcat(path, "/" HEAPLOG_BOARD_SUBDIRECTORY);
-		found = find_in(path, keep, context);
+		found = find_in(path, keep, context, registers);
 	}
 	if (found)
 		return found;
 	board_file_fallback(path);
-	return find_in(path, keep, context);
+	return find_in(path, keep, context, registers);
 }
 
 bool boards_owner_lives(const struct heaplog_board *board)
@@ -95,7 +96,7 @@ static bool tell(void *context, struct heaplog_board *board)
 
 void boards_tell(struct task *task)
 {
-	boards_find(tell, task);
+	boards_find(tell, task, true);
 }
 
 struct rivals {
@@ -154,8 +155,8 @@ unsigned boards_rivals(void *context, pid_t *owners, unsigned max)
 		owners[0] = 0; /* it may be gone */
 		return 1;
 	}
-	last = boards_find(note_rival, &rivals);
+	last = boards_find(note_rival, &rivals, false);
 	if (last)
-		munmap(last, sizeof *last);
+		board_file_unmap(last, false);
 	return rivals.count;
 }

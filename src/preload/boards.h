@@ -11,8 +11,10 @@
 struct task;
 
 /* Map each board and call keep for it, until one is kept, which is returned; the others are unmapped. NULL: none was.
- * Looks where this process would make its own, and where one without XDG_RUNTIME_DIR would. Raw system calls only. */
-struct heaplog_board *boards_find(bool (*keep)(void *context, struct heaplog_board *board), void *context);
+ * registers: as in
+ * board_file_map. Looks where this process would make its own, and where one without XDG_RUNTIME_DIR would. Raw system calls only. */
+struct heaplog_board *boards_find(bool (*keep)(void *context, struct heaplog_board *board), void *context,
+				  bool registers);
 
 /* Is the runner alive whose board this is? */
 bool boards_owner_lives(const struct heaplog_board *board);

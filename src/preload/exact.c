@@ -2,14 +2,13 @@
 
 #include "preload/board_file.h"
 #include "preload/boards.h"
-#include "task/environment.h"
+#include "preload/registry.h"
 #include "preload/runtime.h"
 #include "preload/target.h"
+#include "task/environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FORK_MARGIN = 1 << 20 }; /* a forked child that has grown by so much works without an exec */
+enum {
+	FORK_MARGIN = 1 << 20, /* a forked child that has grown by so much works without an exec */
+	SMALL = 4 << 20,       /* a process that cannot have held more makes no difference to a task's bounds */
+};
 
 /* This process in the tree of a task. Copied by fork; a vfork child sees its parent's, whose pid is not its own. */
 static struct {
@@ -55,83 +57,6 @@ uint64_t exact_key(const struct task_name *name, pid_t pid, uint64_t start_ns, b
 	return value | 1;
 }
 
-static void wake(struct heaplog_board *board)
-{
-	atomic_fetch_add(&board->head.sequence, 1);
-	syscall(SYS_futex, &board->head.sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
-
-static struct heaplog_board_process *find(struct heaplog_board *board, pid_t pid)
-{
-	const uint32_t used = atomic_load(&board->head.processes_used);
-
-	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
-		const uint32_t state = atomic_load(&board->process[i].state);
-
-		if ((state == HEAPLOG_PROCESS_LIVES || state == HEAPLOG_PROCESS_ANNOUNCED) &&
-		    atomic_load(&board->process[i].pid) == pid)
-			return &board->process[i];
-	}
-	return NULL;
-}
-
-/* The entry of pid, or a free one for it. */
-static struct heaplog_board_process *enter(struct heaplog_board *board, pid_t pid, pid_t parent, uint64_t key,
-					   uint32_t state, bool doubtful)
-{
-	struct heaplog_board_process *entry = find(board, pid);
-
-	for (uint32_t i = 0; !entry && i < HEAPLOG_BOARD_PROCESSES; i++) {
-		uint32_t expected = HEAPLOG_PROCESS_FREE;
-		uint32_t used = atomic_load(&board->head.processes_used);
-
-		if (!atomic_compare_exchange_strong(&board->process[i].state, &expected, HEAPLOG_PROCESS_FILLING))
-			continue;
-		while (used < i + 1 && !atomic_compare_exchange_weak(&board->head.processes_used, &used, i + 1))
-			;
-		entry = &board->process[i];
-		atomic_store(&entry->past, 0);
-	}
-	if (!entry) {
-		atomic_fetch_add(&board->head.processes_lost, 1);
-		return NULL;
-	}
-	atomic_store(&entry->pid, pid);
-	entry->parent = parent;
-	entry->task = key;
-	entry->doubtful = doubtful;
-	entry->high_water = 0;
-	atomic_store(&entry->state, state);
-	return entry;
-}
-
-bool exact_announce(pid_t pid, uint64_t key)
-{
-	struct heaplog_board *board;
-
-	board_file_open(heaplog_board->owner);
-	board = atomic_load(&heaplog_board_file);
-	return board && enter(board, pid, heaplog_board->owner, key, HEAPLOG_PROCESS_ANNOUNCED, false);
-}
-
-void exact_announced(pid_t pid, uint64_t key)
-{
-	struct heaplog_board *board = atomic_load(&heaplog_board_file);
-
-	for (uint32_t i = 0; board && i < HEAPLOG_BOARD_PROCESSES; i++) {
-		struct heaplog_board_process *entry = &board->process[i];
-
-		if (atomic_load(&entry->state) == HEAPLOG_PROCESS_ANNOUNCED && atomic_load(&entry->pid) == 0 &&
-		    entry->task == key) {
-			/* Where it could not be started the place is free again. */
-			atomic_store(&entry->pid, pid);
-			if (pid <= 0)
-				atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
-			return;
-		}
-	}
-}
-
 static uint64_t maxrss(void)
 {
 	struct rusage usage;
@@ -139,10 +64,10 @@ static uint64_t maxrss(void)
 	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
-/* VmHWM. ru_maxrss is the same where it has grown above what was brought along, at a fiftieth of the cost. */
-static uint64_t high_water(void)
+/* VmHWM; most: ru_maxrss, which is the same where it has grown above what was brought along, at a fiftieth of the cost.
+ */
+static uint64_t high_water(uint64_t most)
 {
-	const uint64_t most = maxrss();
 	char text[4096];
 	const char *at;
 	uint64_t value = 0;
@@ -221,25 +146,27 @@ struct claim {
 	uint64_t key; /* of its own variables; 0: they say nothing */
 	uint64_t found;
 	bool doubtful;
-	unsigned boards; /* that have a process with the key */
+	const struct heaplog_board_process *entry; /* of the same task */
+	unsigned boards;                           /* that have a process with the key */
 };
 
 /* An entry of its own, or its parent's. */
 static bool is_known(void *context, struct heaplog_board *board)
 {
 	struct claim *claim = context;
-	struct heaplog_board_process *entry = find(board, getpid());
+	struct heaplog_board_process *entry = registry_find(board, getpid());
 	const pid_t parent = getppid();
 
 	if (!entry)
-		entry = find(board, parent);
+		entry = registry_find(board, parent);
 	/* posix_spawn in the runner: it has not told us our number yet. */
-	for (int i = 0; !entry && i < 10 && board->head.owner == parent && find(board, 0); i++) {
+	for (int i = 0; !entry && i < 10 && board->head.owner == parent && registry_find(board, 0); i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-		entry = find(board, getpid());
+		entry = registry_find(board, getpid());
 	}
 	if (!entry)
 		return false;
+	claim->entry = entry;
 	claim->found = entry->task;
 	claim->doubtful = entry->doubtful;
 	return true;
@@ -257,33 +184,38 @@ static bool is_possible(void *context, struct heaplog_board *board)
 		if (atomic_load(&board->process[i].state) >= HEAPLOG_PROCESS_ANNOUNCED &&
 		    board->process[i].task == claim->key) {
 			claim->boards++;
+			claim->entry = &board->process[i];
 			return claim->boards > 1 || claim->found;
 		}
 	return false;
 }
 
-static bool find_board(uint64_t key)
+/* Whether a killed run's is asked without a look into /proc where the process is known: a number given anew since would
+ * have to be the runner's and this process's, or its parent's. */
+static bool find_board(uint64_t key, struct claim *claim)
 {
-	struct claim claim = {.key = key};
-	struct heaplog_board *board = boards_find(is_known, &claim);
+	struct heaplog_board *board;
 
-	if (!board && key) {
+	*claim = (struct claim){.key = key};
+	board = boards_find(is_known, claim, true);
+	if (board && syscall(SYS_kill, board->head.owner, 0) != 0 && errno == ESRCH) {
+		board_file_unmap(board, true);
+		board = NULL;
+	} else if (!board && key) {
 		/* Once to count them, once to take the only one. */
-		board = boards_find(is_possible, &claim);
-		if (!board && claim.boards == 1) {
-			claim.found = key;
-			claim.doubtful = true;
-			board = boards_find(is_possible, &claim);
+		board = boards_find(is_possible, claim, true);
+		if (!board && claim->boards == 1) {
+			claim->found = key;
+			claim->doubtful = true;
+			board = boards_find(is_possible, claim, true);
+		} else if (board) {
+			board_file_unmap(board, true);
+			board = NULL;
 		}
 	}
-	/* Of a killed run, or of one of two. */
-	if (board && (!claim.found || !boards_owner_lives(board))) {
-		munmap(board, sizeof *board);
-		board = NULL;
-	}
 	self.board = board;
-	self.key = claim.found;
-	self.doubtful = claim.doubtful;
+	self.key = claim->found;
+	self.doubtful = claim->doubtful;
 	return board != NULL;
 }
 
@@ -300,13 +232,16 @@ static uint64_t own_key(void)
 
 bool exact_join(void)
 {
-	if (!find_board(own_key()))
+	struct claim claim;
+
+	if (!find_board(own_key(), &claim))
 		return false;
 	note_token();
 	self.pid = getpid();
 	self.carried = maxrss();
-	self.entry = enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful);
-	wake(self.board);
+	self.entry = registry_enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful,
+				    claim.entry);
+	registry_tell(self.board, self.entry);
 	return true;
 }
 
@@ -317,9 +252,23 @@ void exact_forked(void)
 	self.pid = getpid();
 	self.forked = true;
 	self.carried = maxrss();
-	self.entry = enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful);
-	wake(self.board);
+	self.entry =
+	    registry_enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful, self.entry);
+	registry_tell(self.board, self.entry);
 	errno = saved;
+}
+
+/* What it held. It need not be known exactly where it is little, and less than the task is known to have held. */
+static void leave_mark(struct heaplog_board_process *entry)
+{
+	const uint64_t most = maxrss();
+
+	if (!self.forked && most <= SMALL && most <= self.carried && most <= atomic_load(&entry->known)) {
+		entry->high_water = 0;
+		entry->bound = most;
+	} else {
+		entry->high_water = entry->bound = high_water(most);
+	}
 }
 
 void exact_leave(void)
@@ -328,9 +277,9 @@ void exact_leave(void)
 
 	/* A vfork child ends: its parent does not. */
 	if (self.pid == getpid() && self.entry && atomic_load(&self.entry->pid) == self.pid) {
-		self.entry->high_water = high_water();
+		leave_mark(self.entry);
 		atomic_store(&self.entry->state, HEAPLOG_PROCESS_LEFT);
-		wake(self.board);
+		registry_tell(self.board, self.entry);
 	}
 	errno = saved;
 }
@@ -352,86 +301,10 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 						EXACT_ENTRIES, edit->text, EXACT_TEXT);
 	/* Of this program nothing can be read after the exec. */
 	if (!spawn && self.pid == getpid() && self.entry) {
-		const uint64_t mark = high_water();
+		const uint64_t mark = high_water(maxrss());
 
 		if (mark > atomic_load(&self.entry->past))
 			atomic_store(&self.entry->past, mark);
 	}
 	errno = saved;
-}
-
-uint32_t exact_listen(uint64_t key, uint32_t *at, struct exact_news *news, uint32_t max)
-{
-	struct heaplog_board *board = atomic_load(&heaplog_board_file);
-	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
-	uint32_t count = 0;
-
-	for (; *at < used && *at < HEAPLOG_BOARD_PROCESSES && count + 1 < max; (*at)++) {
-		struct heaplog_board_process *entry = &board->process[*at];
-		const uint32_t state = atomic_load(&entry->state);
-		const pid_t pid = atomic_load(&entry->pid);
-		const uint64_t past = atomic_load(&entry->past);
-
-		if ((state != HEAPLOG_PROCESS_LIVES && state != HEAPLOG_PROCESS_LEFT) || entry->task != key)
-			continue;
-		if (past || state == HEAPLOG_PROCESS_LIVES)
-			news[count++] = (struct exact_news){.pid = pid,
-							    .parent = entry->parent,
-							    .doubtful = entry->doubtful,
-							    .high_water = past,
-							    .place = *at};
-		if (state == HEAPLOG_PROCESS_LEFT)
-			news[count++] = (struct exact_news){.pid = pid,
-							    .left = true,
-							    .doubtful = entry->doubtful,
-							    .high_water = entry->high_water,
-							    .place = *at};
-	}
-	return count;
-}
-
-void exact_heard(const struct exact_news *news, uint32_t count)
-{
-	struct heaplog_board *board = atomic_load(&heaplog_board_file);
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct heaplog_board_process *entry = &board->process[news[i].place];
-		uint64_t past = news[i].high_water;
-
-		if (news[i].left)
-			atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
-		else
-			atomic_compare_exchange_strong(&entry->past, &past, 0);
-	}
-}
-
-void exact_forget(uint64_t key, pid_t pid)
-{
-	struct heaplog_board *board = atomic_load(&heaplog_board_file);
-	struct heaplog_board_process *entry = board ? find(board, pid) : NULL;
-	uint32_t expected = HEAPLOG_PROCESS_LIVES;
-
-	if (entry && entry->task == key)
-		atomic_compare_exchange_strong(&entry->state, &expected, HEAPLOG_PROCESS_FREE);
-}
-
-uint64_t exact_largest(uint64_t key)
-{
-	struct heaplog_board *board = atomic_load(&heaplog_board_file);
-	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
-	uint64_t largest = 0;
-
-	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
-		struct heaplog_board_process *entry = &board->process[i];
-		const uint32_t state = atomic_load(&entry->state);
-		const uint64_t past = atomic_load(&entry->past);
-
-		if (entry->task != key || entry->doubtful || state < HEAPLOG_PROCESS_LIVES)
-			continue;
-		if (state == HEAPLOG_PROCESS_LEFT && entry->high_water > largest)
-			largest = entry->high_water;
-		if (past > largest)
-			largest = past;
-	}
-	return largest;
 }

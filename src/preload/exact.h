@@ -49,16 +49,19 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 		  bool spawn);
 
 /* The processes of the task with this key, for its sampler, from place *at on: fills news with what there is, at most
- * max; returns how many. What it says about those that left stays on the board until exact_heard, so that it is not
- * lost when the task ends meanwhile. */
+ * max; returns how many. It tells them the sampler (its place on the board) and what is known of the task (bytes, its
+ * peak so far), so that they know whom to wake and what is worth saying. What it says about those that left
+ * stays on the board until exact_heard, so that it is not lost when the task ends meanwhile. */
 struct exact_news {
 	pid_t pid, parent;
 	bool left;           /* it has gone */
 	bool doubtful;       /* nothing but its variables says that it is the task's */
 	uint64_t high_water; /* bytes that it was known to have held; 0: nothing is known */
+	uint64_t bound;      /* bytes: no less than it held */
 	uint32_t place;
 };
-uint32_t exact_listen(uint64_t key, uint32_t *at, struct exact_news *news, uint32_t max);
+uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *at, struct exact_news *news,
+		      uint32_t max);
 void exact_heard(const struct exact_news *news, uint32_t count);
 
 /* pid turned out not to live: forget it. */

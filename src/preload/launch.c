@@ -110,7 +110,7 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 			launch->slot->carry_over = own_maxrss();
 			board_publish(board, launch->slot);
 		} else {
-			board_wake(board); /* who waits to see what this child becomes need not wait longer */
+			board_wake(board, getpid()); /* who waits to see what this child becomes need not wait longer */
 		}
 	}
 	errno = saved;

@@ -178,7 +178,7 @@ static void settle(struct task *task, bool annotated)
 		atomic_fetch_sub(&heaplog_process->pending, 1);
 	atomic_store(&task->state, annotated ? TASK_ANNOTATED : TASK_FINISHED);
 	if (annotated)
-		board_wake(heaplog_board);
+		tasks_wake(task);
 }
 
 /* The kernel took a part of our text (a socket, a full disk): the rest follows, or the line would stay broken. */

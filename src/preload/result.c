@@ -68,6 +68,11 @@ static void close_fd(int fd)
 	syscall(SYS_close, fd);
 }
 
+bool result_any(void)
+{
+	return open_results > 0;
+}
+
 void result_drop(struct task *task)
 {
 	if (is_ours(task)) {

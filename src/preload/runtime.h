@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256, RUNTIME_DIRECTORY_MAX = 256 };
+enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256, RUNTIME_DIRECTORY_MAX = 256, RUNTIME_SAMPLERS = 128 };
 
 /* Written by the constructor and read-only from then on. All zero, that is off, before it and where it declined. */
 struct runtime {
@@ -43,6 +43,11 @@ struct process {
 	_Atomic uint32_t lock;    /* futex: 0 free, 1 held, 2 held and waited for */
 	_Atomic uint32_t pending; /* tasks that ended and are not annotated: the write hook's fast path */
 	_Atomic uint32_t threads; /* sampler threads */
+	/* Of the sampler threads, each of which has a place: which are taken, where it waits, and a child that it is to
+	 * see to because there can be no further thread; 0: none. */
+	_Atomic uint64_t places[RUNTIME_SAMPLERS / 64];
+	_Atomic uint32_t news[RUNTIME_SAMPLERS];
+	_Atomic pid_t mail[RUNTIME_SAMPLERS];
 };
 extern struct process *heaplog_process;
 

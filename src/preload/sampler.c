@@ -4,9 +4,8 @@
 #include "measure/procfs.h"
 #include "measure/schedule.h"
 #include "preload/boards.h"
-#include "preload/closing.h"
 #include "preload/exact.h"
-#include "preload/handler.h"
+#include "preload/futex.h"
 #include "preload/runtime.h"
 #include "preload/tasks.h"
 
@@ -18,6 +17,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -27,15 +27,14 @@
 #include <unistd.h>
 
 enum {
-	THREADS_MAX = 128,
-	UNITS_MAX = 64,          /* tasks of one thread, once there are more tasks than threads */
-	STACK_SIZE = 128 * 1024, /* and what the program's thread-local storage takes of it */
-	LINGER_MS = 2000,        /* how long a finished task waits for its result line, or for its next command */
-	ADOPTION_MS = 50,        /* after that a task without a thread is taken by another's */
-	EXEC_MS = 50,            /* a child that takes longer to exec is looked at in the usual rhythm */
-	SETTLE_MS = 20,
-	NEWS_SHARE = 10, /* looks upon news may take a tenth of a core */
-	LOST_MS = 1000,  /* a wait wrapper that has just reaped needs a moment to tell us its status */
+	UNITS_MAX = 64,    /* tasks of one thread, once there are more tasks than threads */
+	LINGER_MS = 2000,  /* how long a finished task waits for its result line, or for its next command */
+	CHILDREN_MAX = 16, /* for which there is no thread, seen to by one thread at once */
+	EXEC_MS = 50,      /* a child that takes longer to exec is looked at in the usual rhythm */
+	NEWS_SHARE = 10,   /* looks upon news may take a tenth of a core */
+	TASKS_ALONE = 4,   /* from more on tasks at once share what looks may take: a thousand times 2 % is too much */
+	SOON_MS = 50,      /* whoever looks within this need not be woken for a process that comes or goes */
+	LOST_MS = 1000,    /* a wait wrapper that has just reaped needs a moment to tell us its status */
 };
 
 #define MS 1000000U
@@ -50,6 +49,24 @@ struct unit {
 	uint64_t soonest;  /* no look before, whatever the news */
 	uint64_t finished; /* when its last child was reaped; 0: running */
 	uint64_t empty;    /* since when no process of it is left; 0: some are */
+};
+
+/* A child that has not become anything yet. */
+struct child {
+	pid_t pid;
+	uint64_t pause; /* between two looks at it */
+	uint64_t due;
+};
+
+/* A thread. */
+struct sampler {
+	uint32_t place;         /* heaplog_process->news, mail */
+	_Atomic uint32_t *news; /* where it waits; in the exact mode a word that the task's processes know as well */
+	struct unit units[UNITS_MAX];
+	size_t count;
+	struct child children[CHILDREN_MAX];
+	size_t child_count;
+	int oom_fd;
 };
 
 uint64_t sampler_now(void)
@@ -86,10 +103,10 @@ static unsigned descriptor_budget(void)
 }
 
 /* Take the task unless another thread has it. */
-static void take(struct unit *units, size_t *count, struct task *task)
+static void take(struct sampler *sampler, struct task *task)
 {
 	uint32_t expected = 0;
-	struct unit *unit = &units[*count];
+	struct unit *unit = &sampler->units[sampler->count];
 	const struct heaplog_tree_options options = {
 	    .proc = "/proc",
 	    .fd_budget = descriptor_budget(),
@@ -99,7 +116,7 @@ static void take(struct unit *units, size_t *count, struct task *task)
 	    .context = task,
 	};
 
-	if (*count == UNITS_MAX || !atomic_compare_exchange_strong(&task->sampled, &expected, 1))
+	if (sampler->count == UNITS_MAX || !atomic_compare_exchange_strong(&task->sampled, &expected, 1))
 		return;
 	*unit = (struct unit){.task = task, .tree = heaplog_tree_create(&options)};
 	if (!unit->tree) {
@@ -107,37 +124,107 @@ static void take(struct unit *units, size_t *count, struct task *task)
 		return;
 	}
 	board_file_open(getpid());
+	if (heaplog_runtime.exact && atomic_load(&heaplog_board_file))
+		sampler->news = &atomic_load(&heaplog_board_file)->sampler[sampler->place].news;
+	atomic_store(&task->news, sampler->news);
 	heaplog_schedule_init(&unit->schedule, heaplog_runtime.interval_ms);
-	(*count)++;
+	sampler->count++;
 }
 
-/* Adopt what was claimed; hand each child to the unit whose task it is. own: the pid this thread was started for. */
-static void collect(struct unit *units, size_t *count, pid_t own)
+static void drop(struct sampler *sampler, size_t at)
+{
+	struct task *task = sampler->units[at].task;
+
+	heaplog_tree_destroy(sampler->units[at].tree);
+	atomic_store(&task->news, NULL);
+	atomic_store(&task->sampled, 0);
+	sampler->units[at] = sampler->units[--sampler->count];
+}
+
+static void add_root(struct unit *unit, struct slot *slot)
+{
+	uint32_t expected = 0;
+
+	if (!atomic_compare_exchange_strong(&slot->in_tree, &expected, 1))
+		return;
+	heaplog_tree_add_root(unit->tree, slot->pid);
+	unit->due = 0;
+	unit->finished = 0;
+}
+
+/* Further children of the tasks that this thread has, where other threads said that there are some. */
+static void take_over(struct sampler *sampler)
 {
 	struct board *board = heaplog_board;
-	const uint32_t used = atomic_load(&board->used);
 
-	for (uint32_t i = 0; i < used; i++) {
-		struct slot *slot = &board->slots[i];
-		const uint32_t state = atomic_load(&slot->state);
-		struct task *task;
-		uint32_t expected = 0;
+	for (size_t u = 0; u < sampler->count; u++) {
+		struct unit *unit = &sampler->units[u];
 
-		if (state != SLOT_CLAIMED && state != SLOT_ADOPTED)
+		if (!atomic_exchange(&unit->task->joins, 0))
 			continue;
-		task = slot->kind == SLOT_TASK ? tasks_adopt(slot) : NULL;
-		if (!task || atomic_load(&slot->in_tree))
-			continue;
-		if (!atomic_load(&task->sampled) &&
-		    (!own || slot->pid == own || sampler_now() - slot->start_ns > ADOPTION_MS * MS))
-			take(units, count, task);
-		for (size_t u = 0; u < *count; u++)
-			if (units[u].task == task && atomic_compare_exchange_strong(&slot->in_tree, &expected, 1)) {
-				heaplog_tree_add_root(units[u].tree, slot->pid);
-				units[u].due = 0;
-				units[u].finished = 0;
-			}
+		for (uint32_t i = 0; i < atomic_load(&board->used); i++)
+			if (atomic_load(&board->slots[i].state) == SLOT_ADOPTED &&
+			    atomic_load(&board->slots[i].task) == unit->task)
+				add_root(unit, &board->slots[i]);
 	}
+}
+
+/* Is there nothing to do but to wait for one child? */
+static bool is_claim_awaited(const struct sampler *sampler)
+{
+	return sampler->count == 0 && sampler->child_count == 1;
+}
+
+/* See what has become of a child. Returns true when that is settled: a sampler thread has it, or it is no task. */
+static bool see_to(struct sampler *sampler, pid_t pid)
+{
+	/* Read before the board: a claim precedes its exec, so that one which exec'ed without a claim is no task. */
+	const int execed = heaplog_process_has_execed("/proc", pid);
+	struct slot *slot = board_find(heaplog_board, pid);
+	struct task *task = slot && slot->kind == SLOT_TASK ? tasks_adopt(slot) : NULL;
+
+	if (!task) {
+		if (execed != 0 && slot && slot->kind == SLOT_SCRATCH)
+			board_release(heaplog_board, slot);
+		return execed != 0;
+	}
+	take(sampler, task);
+	for (size_t u = 0; u < sampler->count; u++)
+		if (sampler->units[u].task == task)
+			add_root(&sampler->units[u], slot);
+	if (atomic_load(&slot->in_tree) || slot->pid != pid)
+		return true;
+	/* A further command of a task that another thread has. Ours until that one has said that it has it: it may just
+	 * be letting go of the task. */
+	atomic_store(&task->joins, 1);
+	tasks_wake(task);
+	return false;
+}
+
+/* The children of which nothing is known yet: the one that this thread was started for, and those that came by mail.
+ * Returns when the next of them is due. */
+static uint64_t see_to_children(struct sampler *sampler, uint64_t now)
+{
+	_Atomic pid_t *const mail = &heaplog_process->mail[sampler->place];
+	uint64_t due = UINT64_MAX;
+
+	if (atomic_load(mail) && sampler->child_count < CHILDREN_MAX)
+		sampler->children[sampler->child_count++] = (struct child){.pid = atomic_exchange(mail, 0)};
+	for (size_t i = 0; i < sampler->child_count;) {
+		struct child *child = &sampler->children[i];
+
+		if (now >= child->due || is_claim_awaited(sampler)) {
+			if (see_to(sampler, child->pid)) {
+				*child = sampler->children[--sampler->child_count];
+				continue;
+			}
+			child->pause = !child->pause ? MS : child->pause < 250 * MS ? child->pause * 2 : 500 * MS;
+			child->due = now + child->pause;
+		}
+		due = child->due < due ? child->due : due;
+		i++;
+	}
+	return due;
 }
 
 /* Children that ended without our seeing a wait (SIGCHLD ignored, a pidfd, a raw system call). */
@@ -156,7 +243,7 @@ static void collect_lost(const struct task *task)
 }
 
 /* The exact mode: what the task's processes say. Returns whether there was anything. */
-static bool hear(struct unit *unit, uint64_t now)
+static bool hear(const struct sampler *sampler, struct unit *unit, uint64_t now)
 {
 	enum { AT_ONCE = 64 };
 	struct task *task = unit->task;
@@ -164,7 +251,8 @@ static bool hear(struct unit *unit, uint64_t now)
 	uint32_t at = 0, count;
 	bool heard = false;
 
-	while ((count = exact_listen(task->key, &at, news, AT_ONCE)) > 0) {
+	while ((count = exact_listen(task->key, sampler->place, task->peak.summary.peak_bytes, &at, news, AT_ONCE)) >
+	       0) {
 		const uint64_t peak = task->peak.summary.peak_bytes;
 
 		for (uint32_t i = 0; i < count; i++) {
@@ -173,7 +261,7 @@ static bool hear(struct unit *unit, uint64_t now)
 				exact_forget(task->key, news[i].pid);
 				continue;
 			}
-			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, now);
+			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, news[i].bound, now);
 			heard = heard || news[i].left || news[i].high_water;
 			if (news[i].left || heaplog_tree_has(unit->tree, news[i].pid))
 				continue;
@@ -198,8 +286,16 @@ static uint64_t cpu_now(void)
 	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+/* What a look costs as the schedule is to see it. */
+static uint64_t shared_cost(uint64_t cost)
+{
+	const uint32_t children = atomic_load(&heaplog_board->taken);
+
+	return children > TASKS_ALONE ? cost * children / TASKS_ALONE : cost;
+}
+
 /* One look at one task. Returns false when the unit is done with. */
-static bool look(struct unit *unit, uint64_t now, int *oom_fd)
+static bool look(struct sampler *sampler, struct unit *unit, uint64_t now)
 {
 	struct task *task = unit->task;
 	const struct heaplog_summary *summary = &task->peak.summary;
@@ -218,7 +314,7 @@ static bool look(struct unit *unit, uint64_t now, int *oom_fd)
 		unit->due = unit->glance = unit->finished + (uint64_t)LINGER_MS * MS;
 		return true;
 	}
-	if (heaplog_runtime.exact && hear(unit, now))
+	if (heaplog_runtime.exact && hear(sampler, unit, now))
 		unit->due = unit->soonest < unit->due ? unit->soonest : unit->due;
 	if (now < unit->due) {
 		if (now >= unit->glance) {
@@ -245,9 +341,9 @@ static bool look(struct unit *unit, uint64_t now, int *oom_fd)
 		unit->empty = now;
 	else if (now - unit->empty > (uint64_t)LOST_MS * MS)
 		collect_lost(task);
-	cost = cpu_now() - cost;
+	cost = shared_cost(cpu_now() - cost);
 	now = sampler_now();
-	oom_watch_look(&task->oom, oom_fd, now, before, summary->current_bytes);
+	oom_watch_look(&task->oom, &sampler->oom_fd, now, before, summary->current_bytes);
 	/* Between its fork and its exec: the first look at the task itself must come soon, it may live for a
 	 * millisecond. */
 	if (members && !summary->samples && now - task->start_ns < (uint64_t)EXEC_MS * MS) {
@@ -283,246 +379,75 @@ static bool is_left_alone(void)
 	return at && strncmp(at, ") Z", 3) == 0;
 }
 
-/* Wait for the child to become a task. Returns false when it has become something else, or nothing. */
-static bool wait_for_claim(struct unit *units, size_t *count, pid_t pid)
+/* All looks that are due. Returns when the next one is. */
+static uint64_t look_at_all(struct sampler *sampler)
 {
-	struct board *board = heaplog_board;
+	uint64_t due = see_to_children(sampler, sampler_now());
+	uint64_t now;
 
-	for (uint64_t pause = MS; pid; pause = pause < 250 * MS ? pause * 2 : 500 * MS) {
-		const uint32_t seen = atomic_load(&board->sequence);
-		/* Read before the board: a claim precedes its exec, so that one which exec'ed without a claim is no
-		 * task. */
-		const int execed = heaplog_process_has_execed("/proc", pid);
-		struct slot *slot;
+	take_over(sampler);
+	now = sampler_now();
+	for (size_t i = 0; i < sampler->count;) {
+		struct unit *unit = &sampler->units[i];
 
-		collect(units, count, pid);
-		if (*count)
-			return true;
-		if (is_left_alone())
-			return false;
-		slot = board_find(board, pid);
-		if (execed != 0) {
-			if (slot && slot->kind == SLOT_SCRATCH)
-				board_release(board, slot);
-			return false;
-		}
-		board_wait(board, seen, pause);
-	}
-	collect(units, count, 0);
-	return *count > 0;
-}
-
-static void *sampler_main(void *argument)
-{
-	struct unit units[UNITS_MAX];
-	size_t count = 0;
-	struct board *board = heaplog_board;
-	const pid_t pid = (pid_t)(intptr_t)argument;
-	int oom_fd = -1;
-
-	if (private_descriptors() && procfs_is_ours("/proc")) {
-		prctl(PR_SET_NAME, "heaplog");
-		for (bool go = wait_for_claim(units, &count, pid); go && count && !is_left_alone();) {
-			const uint32_t seen = board_news(board);
-			uint64_t due = UINT64_MAX;
-			uint64_t now;
-
-			collect(units, &count, pid ? pid : -1);
-			now = sampler_now();
-			for (size_t i = 0; i < count;) {
-				if (look(&units[i], now, &oom_fd)) {
-					due = units[i].due < due ? units[i].due : due;
-					due = units[i].glance < due ? units[i].glance : due;
-					i++;
-				} else {
-					heaplog_tree_destroy(units[i].tree);
-					atomic_store(&units[i].task->sampled, 0);
-					units[i] = units[--count];
-				}
-			}
-			now = sampler_now();
-			if (count && due > now)
-				board_wait_for_news(board, seen, due - now);
-		}
-	}
-	atomic_fetch_sub(&heaplog_process->threads, 1);
-	return NULL;
-}
-
-/* The number of links of this directory is two and the threads. */
-static bool has_threads(void)
-{
-	struct stat status;
-
-	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
-}
-
-/* The table at the end. After the program's own exit functions were registered, so that ours runs before one that closes
- * stderr (coreutils), and already at the first fork: no sampler may ever be started here. */
-static void arm(void)
-{
-	if (heaplog_runtime.rule.preset != TASK_NX)
-		closing_arm();
-}
-
-void sampler_start(pid_t pid)
-{
-	const int saved = errno;
-	pthread_attr_t attributes;
-	pthread_t thread;
-	sigset_t all, mask;
-
-	if (!runtime_is_owner())
-		return;
-	if (!has_threads())
-		arm();
-	if (atomic_fetch_add(&heaplog_process->threads, 1) >= THREADS_MAX) {
-		atomic_fetch_sub(&heaplog_process->threads, 1);
-		return;
-	}
-	/* Blocked from its first instruction on: no handler of the program may run on our small stack. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &mask);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE + heaplog_runtime.tls_size);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attributes, sampler_main, (void *)(intptr_t)pid) != 0)
-		atomic_fetch_sub(&heaplog_process->threads, 1);
-	pthread_attr_destroy(&attributes);
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	errno = saved;
-}
-
-/* The last child of a process without threads, until it has exec'ed or ended; and the board's sequence at its fork. */
-static _Atomic pid_t unsettled;
-static _Atomic uint32_t unsettled_sequence;
-
-/* Of the pending signals that the caller would take now. Those which nobody would notice do not count. */
-enum wake { WAKE_NOTHING, WAKE_RESTART, WAKE_INTERRUPT };
-
-static enum wake pending_signals(const sigset_t *mask)
-{
-	enum wake wake = WAKE_NOTHING;
-	sigset_t pending;
-
-	sigemptyset(&pending);
-	sigpending(&pending);
-	for (int number = 1; number < NSIG; number++) {
-		struct sigaction action;
-
-		if (sigismember(&pending, number) != 1 || sigismember(mask, number) == 1 ||
-		    sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
+		if (!look(sampler, unit, now)) {
+			drop(sampler, i);
 			continue;
-		if (action.sa_handler == SIG_DFL) {
-			if (number != SIGCHLD && number != SIGURG && number != SIGWINCH && number != SIGCONT)
-				wake = wake == WAKE_NOTHING ? WAKE_RESTART : wake;
-		} else if (!(action.sa_flags & SA_RESTART)) {
-			wake = WAKE_INTERRUPT;
-		} else if (wake == WAKE_NOTHING) {
-			wake = WAKE_RESTART;
 		}
+		due = unit->due < due ? unit->due : due;
+		due = unit->glance < due ? unit->glance : due;
+		i++;
 	}
-	return wake;
+	return due;
 }
 
-/* Signals are blocked while we wait in the place of the program's wait: a handler that ran here would leave the real
- * wait to sleep on, where the program counts on EINTR; and a handler of SIGCHLD could take the child that the kernel
- * gives to the wait first. */
-static long settle(pid_t pid, long (*attempt)(const void *), const void *call, bool blocks)
+/* Until due, or until word is no longer seen. In the exact mode nobody need wake who wakes up soon by himself. */
+static void rest(const struct sampler *sampler, _Atomic uint32_t *word, uint32_t seen, uint64_t due)
 {
-	const uint32_t forked = atomic_load(&unsettled_sequence);
-	struct board *board = heaplog_board;
-	enum wake wake = WAKE_NOTHING;
-	uint64_t waited = 0;
-	sigset_t all, mask;
-	long result;
+	struct heaplog_board *file = heaplog_runtime.exact ? atomic_load(&heaplog_board_file) : NULL;
+	const uint64_t now = sampler_now();
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &mask);
-	for (uint64_t pause = MS / 16; !(result = attempt(call)); waited += pause, pause += pause / 4) {
-		siginfo_t ended = {.si_pid = 0};
-
-		wake = pending_signals(&mask);
-		if (wake != WAKE_NOTHING || waited >= SETTLE_MS * MS || atomic_load(&board->sequence) != forked ||
-		    syscall(SYS_waitid, P_PID, pid, &ended, WEXITED | WNOWAIT | WNOHANG, NULL) != 0 || ended.si_pid)
-			break;
-		board_wait(board, forked, pause);
-	}
-	const int error = errno;
-
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	errno = error;
-	/* Errors are for the real wait to report. But for EFAULT, with which the child has been taken. */
-	if (result < 0 && error != EFAULT)
-		result = 0;
-	if (!result && blocks && wake == WAKE_INTERRUPT) {
-		errno = EINTR;
-		return -1;
-	}
-	return result;
-}
-
-long sampler_settle(long (*attempt)(const void *), const void *call, bool blocks)
-{
-	const int saved = errno;
-	const pid_t pid = atomic_exchange(&unsettled, 0);
-	long result = 0;
-
-	if (pid && runtime_is_owner()) {
-		/* The real wait acts upon a cancellation before it takes a child, and attempt is not one. */
-		if (blocks)
-			pthread_testcancel();
-		result = settle(pid, attempt, call, blocks);
-	}
-	if (result < 0)
-		return result;
-	errno = saved;
-	if (!result)
-		sampler_poll();
-	return result;
-}
-
-void sampler_forked(pid_t pid, uint64_t before_ns)
-{
-	const int saved = errno;
-
-	if (pid > 0 && runtime_is_owner()) {
-		board_outdate(heaplog_board, pid, before_ns);
-		if (has_threads()) {
-			sampler_start(pid);
-		} else {
-			sampler_poll();
-			arm();
-			atomic_store(&unsettled_sequence, atomic_load(&heaplog_board->sequence));
-			atomic_store(&unsettled, pid);
-		}
-	}
-	errno = saved;
-}
-
-void sampler_poll(void)
-{
-	struct board *board = heaplog_board;
-	const int saved = errno;
-
-	if (!board || !atomic_load(&board->taken) || !runtime_is_owner())
+	if (due <= now)
 		return;
-	for (uint32_t i = 0; i < atomic_load(&board->used); i++) {
-		struct slot *slot = &board->slots[i];
-		uint32_t expected = 0;
+	if (file)
+		atomic_store(&file->sampler[sampler->place].sleeps, due - now > SOON_MS * MS);
+	futex_wait(word, seen, due - now);
+	if (file)
+		atomic_store(&file->sampler[sampler->place].sleeps, 0);
+}
 
-		const uint32_t state = atomic_load(&slot->state);
+static void run(struct sampler *sampler)
+{
+	for (;;) {
+		_Atomic uint32_t *const word =
+		    is_claim_awaited(sampler) ? board_claim(heaplog_board, sampler->children[0].pid) : sampler->news;
+		const uint32_t seen = atomic_load(word);
+		const uint64_t due = look_at_all(sampler);
 
-		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task
-		 * taken. Also of a slot that the sampler of another task has adopted in passing. */
-		if ((state != SLOT_CLAIMED && state != SLOT_ADOPTED) || slot->kind != SLOT_TASK ||
-		    atomic_load(&slot->polled) || atomic_load(&slot->in_tree))
-			continue;
-		/* waitpid and write may be called in a handler: whoever calls next from outside of one starts it. */
-		if (handler_may_run())
-			break;
-		if (atomic_compare_exchange_strong(&slot->polled, &expected, 1))
-			sampler_start(slot->pid);
+		if ((!sampler->count && !sampler->child_count &&
+		     !atomic_load(&heaplog_process->mail[sampler->place])) ||
+		    is_left_alone())
+			return;
+		rest(sampler, word, seen, due);
 	}
-	errno = saved;
+}
+
+void sampler_run(pid_t pid, uint32_t place)
+{
+	struct sampler *sampler;
+
+	if (!private_descriptors() || !procfs_is_ours("/proc"))
+		return;
+	prctl(PR_SET_NAME, "heaplog");
+	sampler = mmap(NULL, sizeof *sampler, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sampler == MAP_FAILED)
+		return;
+	madvise(sampler, sizeof *sampler, MADV_DONTFORK);
+	sampler->place = place;
+	sampler->news = &heaplog_process->news[place];
+	sampler->children[0].pid = pid;
+	sampler->child_count = 1;
+	sampler->oom_fd = -1;
+	run(sampler);
+	munmap(sampler, sizeof *sampler);
 }

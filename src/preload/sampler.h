@@ -14,9 +14,16 @@ uint64_t sampler_now(void);
  * to be a task, because single-threaded programs may rely on it (unshare, fork). Keeps errno. */
 void sampler_forked(pid_t pid, uint64_t before_ns);
 
-/* Start a sampler for pid (0: for any task that has none). Where no thread can be had (EAGAIN) the task has none and
- * goes on as it would without us. Keeps errno. */
+/* Start a sampler for pid. Where no further thread can be had (EAGAIN, the limit) a running one sees to it as well;
+ * where there is none the task goes on as it would without us. Keeps errno. */
 void sampler_start(pid_t pid);
+
+/* The life of a sampler thread with a place among RUNTIME_SAMPLERS, begun for the child pid: until there is nothing left
+ * to look at. */
+void sampler_run(pid_t pid, uint32_t place);
+
+/* pid is to be settled by the next wait; claim: the word of its claim (board_claim) as it was before anybody looked. */
+void settle_later(pid_t pid, uint32_t claim);
 
 /* Before a wait. A process without threads that forked gets no other chance to learn that its child is a task (after a
  * wait with WNOHANG timeout sleeps in sigsuspend): wait, up to 20 ms and once for each child, until that child has

@@ -2,6 +2,7 @@
 
 #include "preload/closing.h"
 #include "preload/exact.h"
+#include "preload/futex.h"
 #include "preload/output.h"
 #include "preload/result.h"
 #include "preload/runtime.h"
@@ -62,7 +63,7 @@ static struct task *find(const struct slot *slot, const struct slot_bulk *bulk)
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
 		const uint32_t state = atomic_load(&task->state);
 
-		if ((state == TASK_RUNNING || state == TASK_FINISHED) && !task->batch &&
+		if (task->key == slot->key && (state == TASK_RUNNING || state == TASK_FINISHED) && !task->batch &&
 		    (!slot->name || strcmp(task->name, slot_text(bulk, slot->name)) == 0) &&
 		    same(task_text(task, task->project), slot_text(bulk, slot->project)) &&
 		    same(task_text(task, task->target), slot_text(bulk, slot->target)) &&
@@ -143,6 +144,8 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 			    0);
 		if (task == MAP_FAILED)
 			return NULL;
+		/* Where pages are larger this fails, which does no harm. */
+		madvise(&task->peak, sizeof *task - offsetof(struct task, peak), MADV_DONTFORK);
 		atomic_store(&task->next, tasks_first());
 		atomic_store(&first_task, task);
 	}
@@ -198,6 +201,16 @@ struct task *tasks_adopt(struct slot *slot)
 	}
 	runtime_unlock(mask);
 	return task;
+}
+
+void tasks_wake(struct task *task)
+{
+	_Atomic uint32_t *const news = atomic_load(&task->news);
+
+	if (!news)
+		return;
+	atomic_fetch_add(news, 1);
+	futex_wake(news);
 }
 
 bool tasks_are_running(void)
@@ -354,7 +367,9 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 	}
 	board_release(board, slot);
 	runtime_unlock(mask);
-	board_wake(board);
+	board_wake(board, pid);
+	if (task)
+		tasks_wake(task);
 	if (over && !atomic_load(&task->sampled))
 		tasks_record(task); /* no sampler will */
 	result_warn();
@@ -405,20 +420,19 @@ void tasks_record(struct task *task)
 		result_failed(error); /* before anybody can take the record for done and exit without a word */
 	atomic_store(&task->recorded, version);
 	atomic_store(&task->writing, 0);
-	board_wake(heaplog_board);
+	futex_wake(&task->recorded);
 }
 
-void tasks_await_record(const struct task *task)
+void tasks_await_record(struct task *task)
 {
 	const int saved = errno;
-	struct board *board = heaplog_board;
 
 	for (int i = 0; i < 10 && heaplog_runtime.results[0]; i++) {
-		const uint32_t seen = atomic_load(&board->sequence);
+		const uint32_t seen = atomic_load(&task->recorded);
 
-		if (atomic_load(&task->version) == atomic_load(&task->recorded))
+		if (atomic_load(&task->version) == seen)
 			break;
-		board_wait(board, seen, 1000000);
+		futex_wait(&task->recorded, seen, 1000000);
 	}
 	errno = saved;
 }
@@ -461,7 +475,8 @@ void tasks_forked(void)
 {
 	const int saved = errno;
 
-	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
-		result_drop(task);
+	if (result_any())
+		for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
+			result_drop(task);
 	errno = saved;
 }

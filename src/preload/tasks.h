@@ -11,6 +11,8 @@
 
 #include <sys/resource.h>
 
+enum { TASK_UNFORKED = 4096 };
+
 enum task_state {
 	TASK_RUNNING,
 	TASK_FINISHED,   /* all its known children are reaped; a result line may follow, or another child */
@@ -21,12 +23,14 @@ enum task_state {
 struct task {
 	struct task *_Atomic next;
 	_Atomic uint32_t state;
-	_Atomic uint32_t version;  /* how often the record was made: once more with each further command */
-	_Atomic uint32_t recorded; /* the version that is in HEAPLOG_RESULTS */
-	_Atomic uint32_t writing;  /* a thread writes record[writing - 1] there just now; 0: none does */
-	_Atomic uint32_t sampled;  /* a sampler thread has it */
-	_Atomic uint32_t closed;   /* the sampler must not publish: the summary is being read */
-	_Atomic uint32_t active;   /* which of the two summaries is published */
+	_Atomic uint32_t version;       /* how often the record was made: once more with each further command */
+	_Atomic uint32_t recorded;      /* the version that is in HEAPLOG_RESULTS */
+	_Atomic uint32_t writing;       /* a thread writes record[writing - 1] there just now; 0: none does */
+	_Atomic uint32_t sampled;       /* a sampler thread has it */
+	_Atomic uint32_t joins;         /* another thread has children of it for that one to take over */
+	_Atomic uint32_t *_Atomic news; /* the futex word that thread waits at; it outlives task and thread */
+	_Atomic uint32_t closed;        /* the sampler must not publish: the summary is being read */
+	_Atomic uint32_t active;        /* which of the two summaries is published */
 	pid_t pid;
 	uint32_t live; /* children that are not reaped (under the lock) */
 	uint64_t start_ns;
@@ -56,7 +60,9 @@ struct task {
 	char text[BOARD_TEXT];
 	char name[BOARD_TEXT + 4];        /* project:target[:configuration], or what HEAPLOG_TASK makes of it */
 	struct heaplog_board_task *place; /* in the board's file; NULL: none */
-	struct heaplog_peak peak;         /* the sampler's */
+	/* From here on it is not copied into a child that the runner forks (tasks.c): no child needs it, and after each
+	 * fork the sampler's next write to each page would copy it. */
+	_Alignas(TASK_UNFORKED) struct heaplog_peak peak; /* the sampler's */
 	/* Two, so that the sampler writes one while the other is read; see tasks_publish. */
 	struct heaplog_summary summary[2];
 	/* Two as well: one may be on its way to a slow file while the next command ends. record_at: the newer. */
@@ -70,6 +76,9 @@ void tasks_forget(void);
 /* The task of slot, made if need be; the slot becomes ADOPTED. NULL: it is no task, or there is no memory.
  * Takes the lock. */
 struct task *tasks_adopt(struct slot *slot);
+
+/* Wake the sampler thread that has the task: one of its children was reaped, or it is annotated. Changes errno. */
+void tasks_wake(struct task *task);
 
 /* The first task, then ->next. The list only grows. */
 struct task *tasks_first(void);
@@ -97,7 +106,7 @@ void tasks_record(struct task *task);
 
 /* Wait until the record is there, for 10 ms at most: a file on a server that does not answer must not hold up the
  * program. The sampler writes it, so that this is rarely more than a look. Keeps errno. */
-void tasks_await_record(const struct task *task);
+void tasks_await_record(struct task *task);
 
 /* In the child of a fork: the result fds are not the child's to inherit. Async-signal-safe, keeps errno. */
 void tasks_forked(void);

@@ -25,6 +25,7 @@ enum {
 	HEAPLOG_BOARD_WORD = 128,
 	HEAPLOG_BOARD_PROCESSES = 2048,
 	HEAPLOG_BOARD_TOLD = 256,
+	HEAPLOG_BOARD_SAMPLERS = 128,
 };
 
 enum heaplog_board_state {
@@ -72,10 +73,20 @@ struct heaplog_board_process {
 	_Atomic uint32_t state; /* enum heaplog_board_process_state */
 	_Atomic int32_t pid;
 	int32_t parent;
-	uint32_t doubtful;     /* known by its variables alone, or descends from such a one */
-	uint64_t task;         /* what all processes of its task have in common */
-	uint64_t high_water;   /* bytes, as it left; 0: unknown */
-	_Atomic uint64_t past; /* the same of the program that it was before an exec; taken by who reads it */
+	uint32_t doubtful;        /* known by its variables alone, or descends from such a one */
+	uint64_t task;            /* what all processes of its task have in common */
+	_Atomic uint64_t known;   /* bytes: the task's peak as its sampler had it last */
+	_Atomic uint32_t sampler; /* who looks at its task, and 1; 0: not known yet */
+	uint32_t reserved;
+	uint64_t high_water;   /* bytes that it held, as it left; 0: unknown */
+	uint64_t bound;        /* bytes: no less than it held, as it left */
+	_Atomic uint64_t past; /* high_water of the program that it was before an exec; taken by who reads it */
+};
+
+/* HEAPLOG_EXACT=1: a thread of the runner that looks at tasks. */
+struct heaplog_board_sampler {
+	_Atomic uint32_t news;   /* futex word: a process came or left */
+	_Atomic uint32_t sleeps; /* for so long that it is to be woken; else it is enough to change the word */
 };
 
 enum heaplog_board_process_state {
@@ -95,22 +106,22 @@ struct heaplog_board_head {
 	uint64_t owner_started; /* field 22 of its stat, in clock ticks since boot */
 	uint64_t pid_namespace; /* inode of its /proc/self/ns/pid: where owner and pid mean what they say; 0: unknown */
 	_Atomic uint32_t used;  /* places [0, used) have ever been taken */
-	_Atomic uint32_t sequence;       /* futex word of the exact mode: a process came or left */
 	_Atomic uint32_t processes_used; /* of process[], as used */
 	_Atomic uint32_t processes_lost; /* that found no place */
 	_Atomic uint32_t told_count;     /* tasks that other runners have started since this one did */
-	uint32_t reserved;
-	char runner[32]; /* "nx", "npm", "make" */
-	char run[64];    /* "run" of its records */
+	char runner[32];                 /* "nx", "npm", "make" */
+	char run[64];                    /* "run" of its records */
 	/* A hash of the names of each, the last HEAPLOG_BOARD_TOLD: such a runner may be gone by now, and its task may
 	 * have left processes that look like this runner's. */
 	_Atomic uint64_t told[HEAPLOG_BOARD_TOLD];
 };
 
+/* The tasks last: a process that registers itself touches, and maps, what is before them alone. */
 struct heaplog_board {
 	struct heaplog_board_head head;
-	struct heaplog_board_task task[HEAPLOG_BOARD_TASKS];
+	struct heaplog_board_sampler sampler[HEAPLOG_BOARD_SAMPLERS];
 	struct heaplog_board_process process[HEAPLOG_BOARD_PROCESSES];
+	struct heaplog_board_task task[HEAPLOG_BOARD_TASKS];
 };
 
 /* Copy one task as it was at one moment. Lock-free: a writer is never waited for longer than a few microseconds.

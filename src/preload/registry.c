@@ -1,0 +1,172 @@
+#include "preload/registry.h"
+
+#include "preload/board_file.h"
+#include "preload/exact.h"
+#include "preload/futex.h"
+#include "preload/runtime.h"
+
+struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t pid)
+{
+	const uint32_t used = atomic_load(&board->head.processes_used);
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		const uint32_t state = atomic_load(&board->process[i].state);
+
+		if ((state == HEAPLOG_PROCESS_LIVES || state == HEAPLOG_PROCESS_ANNOUNCED) &&
+		    atomic_load(&board->process[i].pid) == pid)
+			return &board->process[i];
+	}
+	return NULL;
+}
+
+struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t pid, pid_t parent, uint64_t key,
+					     uint32_t state, bool doubtful, const struct heaplog_board_process *origin)
+{
+	struct heaplog_board_process *entry = registry_find(board, pid);
+
+	for (uint32_t i = 0; !entry && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		uint32_t expected = HEAPLOG_PROCESS_FREE;
+		uint32_t used = atomic_load(&board->head.processes_used);
+
+		if (!atomic_compare_exchange_strong(&board->process[i].state, &expected, HEAPLOG_PROCESS_FILLING))
+			continue;
+		while (used < i + 1 && !atomic_compare_exchange_weak(&board->head.processes_used, &used, i + 1))
+			;
+		entry = &board->process[i];
+		atomic_store(&entry->past, 0);
+		atomic_store(&entry->sampler, origin ? atomic_load(&origin->sampler) : 0);
+		atomic_store(&entry->known, origin ? atomic_load(&origin->known) : 0);
+	}
+	if (!entry) {
+		atomic_fetch_add(&board->head.processes_lost, 1);
+		return NULL;
+	}
+	atomic_store(&entry->pid, pid);
+	entry->parent = parent;
+	entry->task = key;
+	entry->doubtful = doubtful;
+	entry->high_water = 0;
+	atomic_store(&entry->state, state);
+	return entry;
+}
+
+/* One that looks soon without being told is not woken: that took a seventh of what a process costs. Nor one that has not
+ * heard of the process, since it has only just begun, with looks that follow closely. */
+void registry_tell(struct heaplog_board *board, struct heaplog_board_process *entry)
+{
+	const uint32_t place = entry ? atomic_load(&entry->sampler) - 1 : UINT32_MAX;
+
+	if (place >= HEAPLOG_BOARD_SAMPLERS)
+		return;
+	atomic_fetch_add(&board->sampler[place].news, 1);
+	if (atomic_load(&board->sampler[place].sleeps))
+		futex_wake(&board->sampler[place].news);
+}
+
+bool exact_announce(pid_t pid, uint64_t key)
+{
+	struct heaplog_board *board;
+
+	board_file_open(heaplog_board->owner);
+	board = atomic_load(&heaplog_board_file);
+	return board && registry_enter(board, pid, heaplog_board->owner, key, HEAPLOG_PROCESS_ANNOUNCED, false, NULL);
+}
+
+void exact_announced(pid_t pid, uint64_t key)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+
+	for (uint32_t i = 0; board && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+
+		if (atomic_load(&entry->state) == HEAPLOG_PROCESS_ANNOUNCED && atomic_load(&entry->pid) == 0 &&
+		    entry->task == key) {
+			/* Where it could not be started the place is free again. */
+			atomic_store(&entry->pid, pid);
+			if (pid <= 0)
+				atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
+			return;
+		}
+	}
+}
+
+uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *at, struct exact_news *news,
+		      uint32_t max)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+	uint32_t count = 0;
+
+	for (; *at < used && *at < HEAPLOG_BOARD_PROCESSES && count + 1 < max; (*at)++) {
+		struct heaplog_board_process *entry = &board->process[*at];
+		const uint32_t state = atomic_load(&entry->state);
+		const pid_t pid = atomic_load(&entry->pid);
+		const uint64_t past = atomic_load(&entry->past);
+
+		if ((state != HEAPLOG_PROCESS_LIVES && state != HEAPLOG_PROCESS_LEFT) || entry->task != key)
+			continue;
+		atomic_store(&entry->sampler, sampler + 1);
+		atomic_store(&entry->known, known);
+		if (past || state == HEAPLOG_PROCESS_LIVES)
+			news[count++] = (struct exact_news){.pid = pid,
+							    .parent = entry->parent,
+							    .doubtful = entry->doubtful,
+							    .high_water = past,
+							    .bound = past,
+							    .place = *at};
+		if (state == HEAPLOG_PROCESS_LEFT)
+			news[count++] = (struct exact_news){.pid = pid,
+							    .left = true,
+							    .doubtful = entry->doubtful,
+							    .high_water = entry->high_water,
+							    .bound = entry->bound,
+							    .place = *at};
+	}
+	return count;
+}
+
+void exact_heard(const struct exact_news *news, uint32_t count)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct heaplog_board_process *entry = &board->process[news[i].place];
+		uint64_t past = news[i].high_water;
+
+		if (news[i].left)
+			atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
+		else
+			atomic_compare_exchange_strong(&entry->past, &past, 0);
+	}
+}
+
+void exact_forget(uint64_t key, pid_t pid)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	struct heaplog_board_process *entry = board ? registry_find(board, pid) : NULL;
+	uint32_t expected = HEAPLOG_PROCESS_LIVES;
+
+	if (entry && entry->task == key)
+		atomic_compare_exchange_strong(&entry->state, &expected, HEAPLOG_PROCESS_FREE);
+}
+
+uint64_t exact_largest(uint64_t key)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+	uint64_t largest = 0;
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+		const uint32_t state = atomic_load(&entry->state);
+		const uint64_t past = atomic_load(&entry->past);
+
+		if (entry->task != key || entry->doubtful || state < HEAPLOG_PROCESS_LIVES)
+			continue;
+		if (state == HEAPLOG_PROCESS_LEFT && entry->high_water > largest)
+			largest = entry->high_water;
+		if (past > largest)
+			largest = past;
+	}
+	return largest;
+}

@@ -1,0 +1,177 @@
+/* The sampler threads: their places, and when one is started. */
+#include "preload/sampler.h"
+
+#include "preload/board.h"
+#include "preload/board_file.h"
+#include "preload/closing.h"
+#include "preload/futex.h"
+#include "preload/handler.h"
+#include "preload/runtime.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+enum { STACK_SIZE = 128 * 1024 }; /* and what the program's thread-local storage takes of it */
+
+/* The number of links of this directory is two and the threads. */
+static bool has_threads(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
+}
+
+static bool is_taken(uint32_t place)
+{
+	return atomic_load(&heaplog_process->places[place / 64]) >> place % 64 & 1;
+}
+
+static bool take_place(uint32_t place)
+{
+	const uint64_t bit = UINT64_C(1) << place % 64;
+
+	if (atomic_fetch_or(&heaplog_process->places[place / 64], bit) & bit)
+		return false;
+	atomic_fetch_add(&heaplog_process->threads, 1);
+	return true;
+}
+
+static void leave_place(uint32_t place)
+{
+	atomic_fetch_and(&heaplog_process->places[place / 64], ~(UINT64_C(1) << place % 64));
+	atomic_fetch_sub(&heaplog_process->threads, 1);
+}
+
+static void wake_place(uint32_t place)
+{
+	struct heaplog_board *file = heaplog_runtime.exact ? atomic_load(&heaplog_board_file) : NULL;
+
+	atomic_fetch_add(&heaplog_process->news[place], 1);
+	futex_wake(&heaplog_process->news[place]);
+	if (file) {
+		atomic_fetch_add(&file->sampler[place].news, 1);
+		futex_wake(&file->sampler[place].news);
+	}
+}
+
+/* No thread can be had for the child: one that there is sees to it as well. In turns, so that each has its share. */
+static void send(pid_t pid)
+{
+	static _Atomic uint32_t turn;
+
+	for (uint32_t tries = 0; tries < RUNTIME_SAMPLERS; tries++) {
+		const uint32_t place = atomic_fetch_add(&turn, 1) % RUNTIME_SAMPLERS;
+		pid_t expected = 0;
+
+		if (is_taken(place) && atomic_compare_exchange_strong(&heaplog_process->mail[place], &expected, pid)) {
+			wake_place(place);
+			return;
+		}
+	}
+}
+
+static void *thread_main(void *argument)
+{
+	const uint32_t place = (uintptr_t)argument % RUNTIME_SAMPLERS;
+	pid_t pid = (pid_t)((uintptr_t)argument / RUNTIME_SAMPLERS);
+
+	do {
+		sampler_run(pid, place);
+		leave_place(place);
+		/* What came in the last moment, unless another thread has the place, and the mail, by now. */
+	} while (atomic_load(&heaplog_process->mail[place]) && take_place(place) &&
+		 ((pid = atomic_exchange(&heaplog_process->mail[place], 0)) != 0 || (leave_place(place), false)));
+	return NULL;
+}
+
+/* The table at the end. After the program's own exit functions were registered, so that ours runs before one that closes
+ * stderr (coreutils), and already at the first fork: no sampler may ever be started here. */
+static void arm(void)
+{
+	if (heaplog_runtime.rule.preset != TASK_NX)
+		closing_arm();
+}
+
+void sampler_start(pid_t pid)
+{
+	const int saved = errno;
+	uint32_t place = 0;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all, mask;
+
+	if (!runtime_is_owner())
+		return;
+	if (!has_threads())
+		arm();
+	while (place < RUNTIME_SAMPLERS && !take_place(place))
+		place++;
+	if (place == RUNTIME_SAMPLERS) {
+		send(pid);
+		errno = saved;
+		return;
+	}
+	/* Blocked from its first instruction on: no handler of the program may run on our small stack. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE + heaplog_runtime.tls_size);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attributes, thread_main, (void *)((uintptr_t)pid * RUNTIME_SAMPLERS + place)) !=
+	    0) {
+		leave_place(place);
+		send(pid);
+	}
+	pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	errno = saved;
+}
+
+void sampler_forked(pid_t pid, uint64_t before_ns)
+{
+	const int saved = errno;
+
+	if (pid > 0 && runtime_is_owner()) {
+		board_outdate(heaplog_board, pid, before_ns);
+		if (has_threads()) {
+			sampler_start(pid);
+		} else {
+			/* Before the poll: it may claim at any moment. */
+			const uint32_t claim = atomic_load(board_claim(heaplog_board, pid));
+
+			sampler_poll();
+			arm();
+			settle_later(pid, claim);
+		}
+	}
+	errno = saved;
+}
+
+void sampler_poll(void)
+{
+	struct board *board = heaplog_board;
+	const int saved = errno;
+
+	if (!board || !atomic_load(&board->taken) || !runtime_is_owner())
+		return;
+	for (uint32_t i = 0; i < atomic_load(&board->used); i++) {
+		struct slot *slot = &board->slots[i];
+		uint32_t expected = 0;
+
+		const uint32_t state = atomic_load(&slot->state);
+
+		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task
+		 * taken. Also of a slot that the sampler of another task has adopted in passing. */
+		if ((state != SLOT_CLAIMED && state != SLOT_ADOPTED) || slot->kind != SLOT_TASK ||
+		    atomic_load(&slot->polled) || atomic_load(&slot->in_tree))
+			continue;
+		/* waitpid and write may be called in a handler: whoever calls next from outside of one starts it. */
+		if (handler_may_run())
+			break;
+		if (atomic_compare_exchange_strong(&slot->polled, &expected, 1))
+			sampler_start(slot->pid);
+	}
+	errno = saved;
+}
