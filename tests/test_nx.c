@@ -84,6 +84,10 @@ static void test_result_lines(void **state)
 	    {"\x1b]0;title\x07> nx run a:b", "a:b", NX_STATIC, false, false},
 	    {"\x1b]0;title\x1b\\> nx run a:b", "a:b", NX_STATIC, false, false},
 	    {"\x1b[1G> nx run a:b", "a:b", NX_STATIC, false, false},
+	    /* Lerna's */
+	    {"> @acme/a:build", "@acme/a:", NX_STATIC, false, false},
+	    {"> a:b  [local cache]", "a:b", NX_STATIC, true, false},
+	    {"\x1b[32m\xe2\x9c\x94\x1b[39m  @acme/a:build\n", "@acme/a:", NX_COLLAPSED, false, true},
 	};
 
 	(void)state;
@@ -110,6 +114,13 @@ static void test_other_chunks(void **state)
 	    "\n",
 	    "> nx run ",
 	    "> nx run a",
+	    /* Lerna's are names alone */
+	    "> @acme/a@0.0.1 build",
+	    "> node work.js a:b",
+	    "> a:b\n",
+	    "> a:b\n\n",
+	    "> a: b",
+	    "   \xe2\x9c\x94  2/2 dependent project tasks succeeded: a",
 	    "> nx run :build",
 	    "> nx run a: --foo",
 	    "> nx run a:b\n",

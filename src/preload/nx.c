@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-/* Shorter than "> nx run " and one byte of a name; longer than any command line Nx would print as a header. The upper
- * bound keeps the matcher away from the output of the tasks, which is most of what the runner writes. */
-enum { SHORTEST = 10, LONGEST = 4096 };
+/* Shorter than "> a:b"; longer than any command line Nx would print as a header. The upper bound keeps the matcher away
+ * from the output of the tasks, which is most of what the runner writes. */
+enum { SHORTEST = 5, LONGEST = 4096 };
 
 enum { ESC = 0x1b, BEL = 0x07 };
 
@@ -97,8 +97,15 @@ static bool at_end(struct cursor *cursor)
 	return cursor->at == cursor->end;
 }
 
+/* Lerna, which runs Nx inside, has taken "nx run " out of all its lines (output.formatCommand). */
+static enum nx_form take_verb(struct cursor *cursor, enum nx_form form, bool *bare)
+{
+	*bare = !take(cursor, "nx run ");
+	return form;
+}
+
 /* The start of a result line up to "nx run ", in any form. */
-static enum nx_form take_start(struct cursor *cursor)
+static enum nx_form take_start(struct cursor *cursor, bool *bare)
 {
 	/* The square of "stopped" comes with a variation selector; do not depend on it. */
 	static const char *const groups[] = {
@@ -108,15 +115,17 @@ static enum nx_form take_start(struct cursor *cursor)
 	static const char *const icons[] = {"\xe2\x9c\x94", "\xe2\x9c\x96", "\xe2\x97\xbc"};
 
 	if (take(cursor, "::group::")) /* only a header opens a group */
-		return take_one_of(cursor, groups, COUNT(groups)) && take(cursor, "> nx run ") ? NX_STATIC : NX_NONE;
-	if (take(cursor, "> nx run "))
-		return NX_STATIC;
+		return take_one_of(cursor, groups, COUNT(groups)) && take(cursor, "> ")
+			   ? take_verb(cursor, NX_STATIC, bare)
+			   : NX_NONE;
+	if (take(cursor, "> "))
+		return take_verb(cursor, NX_STATIC, bare);
 	if (take(cursor, "\xe2\x9c\x96 nx run "))
 		return NX_SUMMARY;
 
 	const bool indented = take(cursor, "   ");
-	if (take_one_of(cursor, icons, COUNT(icons)) && take(cursor, "  nx run "))
-		return indented ? NX_DYNAMIC : NX_COLLAPSED;
+	if (take_one_of(cursor, icons, COUNT(icons)) && take(cursor, "  "))
+		return take_verb(cursor, indented ? NX_DYNAMIC : NX_COLLAPSED, bare);
 	return NX_NONE;
 }
 
@@ -167,7 +176,7 @@ static bool take_rest(struct cursor *cursor, struct nx_line *line)
 		/* After a carriage return the suffix would overwrite the line. */
 		if (byte == '\n' || byte == '\r' || byte == ESC)
 			return false;
-		if (colon && !named && byte == ' ')
+		if (byte == ' ' && ((colon && !named) || (!colon && line->bare)))
 			return false;
 		named = colon;
 		if (byte == ':' && cursor->at == name)
@@ -197,7 +206,7 @@ bool nx_parse(const char *chunk, size_t length, struct nx_line *line)
 		return false;
 
 	cursor = (struct cursor){.at = chunk, .end = chunk + length};
-	found.form = take_start(&cursor);
+	found.form = take_start(&cursor, &found.bare);
 	if (found.form == NX_NONE)
 		return false;
 	found.form = take_end(&cursor, found.form);
@@ -209,7 +218,7 @@ bool nx_parse(const char *chunk, size_t length, struct nx_line *line)
 	if (!take_rest(&cursor, &found))
 		return false;
 	/* Rust prints it plain; in colours it is a nested Nx's, whose line and newline came in one read. */
-	if (found.form == NX_HEADER && (cursor.sgr || found.cached))
+	if (found.form == NX_HEADER && (cursor.sgr || found.cached || found.bare))
 		return false;
 	found.coloured = cursor.sgr;
 	*line = found;
@@ -292,7 +301,7 @@ static enum nx_place title_of(struct cursor cursor)
 {
 	static const char *const ends[] = {"Successfully ran ", "Ran target", "Cancelled "};
 
-	if (!take(&cursor, " NX "))
+	if (!take(&cursor, " NX ") && !take(&cursor, " Lerna (powered by Nx) "))
 		return NX_TEXT;
 	while (take(&cursor, " "))
 		;

@@ -70,7 +70,7 @@ static struct look look_at(const char *chunk, size_t length)
 /* A header before its task's start, if there is no task that it can be the result of. */
 static bool is_header(const char *chunk, const struct look *look)
 {
-	return look->is_line && !look->line.cached && chunk[0] != ':' &&
+	return look->is_line && !look->line.cached && !look->line.bare && chunk[0] != ':' &&
 	       (look->line.form == NX_STATIC || look->line.form == NX_HEADER);
 }
 
@@ -123,7 +123,7 @@ bool output_is_cached_line(const struct iovec *iov, int count)
 		return false;
 	/* Shorter than any such line is most of what a display draws again and again. */
 	for (int i = 0; i < count; i++)
-		if (iov[i].iov_len > sizeof "> nx run a:b  [local cache]" - 2 && iov[i].iov_len <= LONGEST &&
+		if (iov[i].iov_len > sizeof "> a:b  [local cache]" - 2 && iov[i].iov_len <= LONGEST &&
 		    iov[i].iov_base && runtime_readable(iov[i].iov_base, iov[i].iov_len) &&
 		    nx_parse(iov[i].iov_base, iov[i].iov_len, &line) && line.cached)
 			return true;
@@ -381,8 +381,10 @@ static bool one_chunk(struct passage *passage, int at, bool owner)
 {
 	const struct iovec *chunk = &passage->iov[at];
 	const bool fresh = at > 0 || !passage->rest;
-	const struct look look = fresh ? look_at(chunk->iov_base, chunk->iov_len) : (struct look){.place = NX_TEXT};
+	struct look look = fresh ? look_at(chunk->iov_base, chunk->iov_len) : (struct look){.place = NX_TEXT};
 
+	if (look.is_line && look.line.bare && !look.line.cached)
+		look.is_line = owner && match(chunk->iov_base, chunk->iov_len, &look);
 	if (look.place == NX_NOTHING && chunk->iov_len)
 		note_escape(chunk->iov_base, chunk->iov_len, passage->stream);
 	if (fresh && !atomic_load(&alternate_screen)) {

@@ -208,7 +208,7 @@ for (const major of [20, 24]) {
 	git(workspace, 'init', '-q');
 	git(workspace, 'commit', '-q', '--allow-empty', '-m', 'workspace');
 	const tasks = ['@acme/a:build', '@acme/b:build'];
-	for (const node of ['node-22', 'node-24']) check(`lerna run, ${node}`, ['npx', 'lerna', 'run', 'build', '--skip-nx-cache'], { cwd: workspace, node, tasks });
+	for (const node of ['node-22', 'node-24']) check(`lerna run, ${node}`, ['npx', 'lerna', 'run', 'build', '--skip-nx-cache'], { cwd: workspace, node, tasks, inline: 2 });
 }
 
 // ---- the package managers' own runners ----
