@@ -31,7 +31,9 @@ TASK    := $(wildcard src/task/*.c)
 PRELOAD := $(wildcard src/preload/*.c)
 TARGET  := $(shell $(CC) -dumpmachine 2>/dev/null)
 ARCH    := $(firstword $(subst -, ,$(TARGET)))
-MACHINE := $(ARCH)$(if $(findstring musl,$(TARGET)),-musl)
+MACHINE := $(ARCH)$(if $(findstring musl,$(TARGET)),-musl)$(if $(findstring gnu.,$(TARGET)),-glibc$(lastword $(subst gnu., ,$(TARGET))))
+# Fewer pages; not every linker knows it (zig's does not).
+DENSE   ?= -Wl,-z,noseparate-code
 VFORK   := $(wildcard src/preload/vfork_$(ARCH).S)
 LIB_SRC := $(PRELOAD) $(TASK) $(MEASURE) $(RECORD) $(VFORK)
 LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(LIB_SRC))
@@ -62,7 +64,7 @@ $(BUILD)/libheaplog.map: src/preload/symbols.def scripts/symbols.sh
 $(LIB): $(LIB_OBJ) $(BUILD)/libheaplog.map
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -shared -o $@ $(LIB_OBJ) -Wl,-soname,libheaplog.so -Wl,--version-script=$(BUILD)/libheaplog.map \
-	  -Wl,-z,nodelete -Wl,-z,lazy -Wl,-z,noseparate-code -Wl,-z,relro -Wl,-z,noexecstack \
+	  -Wl,-z,nodelete -Wl,-z,lazy $(DENSE) -Wl,-z,relro -Wl,-z,noexecstack \
 	  -Wl,-z,defs -Wl,--as-needed -Wl,--gc-sections
 
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/tests/torture.c.o $(PURE_OBJ) $(LIB)

@@ -84,7 +84,7 @@ static int try_wipe_on_fork(void)
 
 static int try_memfd(void)
 {
-	return memfd_create("heaplog", MFD_CLOEXEC | MFD_ALLOW_SEALING) < 0;
+	return syscall(SYS_memfd_create, "heaplog", MFD_CLOEXEC | MFD_ALLOW_SEALING) < 0;
 }
 
 static void check_kernel(void)

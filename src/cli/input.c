@@ -4,9 +4,10 @@
 #include "cli/utf8.h"
 #include "record/size.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,33 +224,59 @@ static bool is_results(const char *name)
 	return dot && (strcmp(dot, ".jsonl") == 0 || strcmp(dot, ".ndjson") == 0);
 }
 
-static int by_name(const FTSENT **a, const FTSENT **b)
+static int by_name(const struct dirent **a, const struct dirent **b)
 {
-	return strcmp((*a)->fts_name, (*b)->fts_name);
+	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Every results file below path, first (read NULL) to add up their sizes. Returns how many there are. */
+static size_t walk(struct input *input, struct progress *progress, const char *path, bool read);
+
+/* One entry of a directory. Symbolic links are not followed: they may lead back to where we are. */
+static size_t visit(struct input *input, struct progress *progress, const char *path, const char *name, bool read)
+{
+	char whole[PATH_MAX];
+	struct stat status;
+
+	int error = 0;
+
+	if ((size_t)snprintf(whole, sizeof whole, "%s/%s", path, name) >= sizeof whole)
+		error = ENAMETOOLONG;
+	else if (lstat(whole, &status) != 0)
+		error = errno;
+	if (error) {
+		if (read)
+			cannot_read(input, progress, whole, strerror(error));
+		return 0;
+	}
+	if (S_ISDIR(status.st_mode))
+		return walk(input, progress, whole, read);
+	if (!S_ISREG(status.st_mode) || !is_results(name))
+		return 0;
+	if (read)
+		read_file(input, progress, whole, whole);
+	else
+		progress->total += (uint64_t)status.st_size;
+	return 1;
+}
+
+/* Every results file below path, by name; first (read false) to add up their sizes. Returns how many there are. */
 static size_t walk(struct input *input, struct progress *progress, const char *path, bool read)
 {
-	char *paths[] = {(char *)(uintptr_t)path, NULL};
-	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	struct dirent **entries;
+	const int all = scandir(path, &entries, NULL, by_name);
 	size_t count = 0;
-	FTSENT *entry;
 
-	while (fts && (entry = fts_read(fts)) != NULL) {
-		if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS) {
-			if (read)
-				cannot_read(input, progress, entry->fts_path, strerror(entry->fts_errno));
-		} else if (entry->fts_info == FTS_F && is_results(entry->fts_name)) {
-			count++;
-			if (read)
-				read_file(input, progress, entry->fts_accpath, entry->fts_path);
-			else
-				progress->total += (uint64_t)entry->fts_statp->st_size;
-		}
+	if (all < 0) {
+		if (read)
+			cannot_read(input, progress, path, strerror(errno));
+		return 0;
 	}
-	if (fts)
-		fts_close(fts);
+	for (int i = 0; i < all; i++) {
+		if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0)
+			count += visit(input, progress, path, entries[i]->d_name, read);
+		free(entries[i]);
+	}
+	free(entries);
 	return count;
 }
 

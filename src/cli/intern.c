@@ -2,13 +2,16 @@
 
 #include "cli/cli.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void *must_realloc(void *old, size_t count, size_t size)
 {
-	void *new = reallocarray(old, count ? count : 1, size);
+	const size_t wanted = count ? count : 1;
+	/* By hand: reallocarray came with glibc 2.26, and macOS has none. */
+	void *new = wanted <= SIZE_MAX / size ? realloc(old, wanted * size) : NULL;
 
 	if (!new) {
 		fputs("heaplog: out of memory\n", stderr);

@@ -153,10 +153,11 @@ struct pidfd_information {
 bool proc_pidfd_status(int pidfd, int *status)
 {
 	const uint64_t with_exit = 1U << 3;
+	/* By number: musl's ioctl takes an int. */
+	const unsigned long request = _IOWR(0xFFU, 11U, struct pidfd_information);
 	struct pidfd_information information = {.mask = with_exit};
 
-	if (ioctl(pidfd, _IOWR(0xFF, 11, struct pidfd_information), &information) != 0 ||
-	    !(information.mask & with_exit))
+	if (syscall(SYS_ioctl, pidfd, request, &information) != 0 || !(information.mask & with_exit))
 		return false;
 	*status = information.exit_code;
 	return true;

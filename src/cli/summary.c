@@ -18,6 +18,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { FILES_MAX = 64, RUNS_MAX = 64, RUN_MAX = 64 };
@@ -40,7 +41,7 @@ struct summary_source {
 
 int summary_records(void)
 {
-	return memfd_create("heaplog records", MFD_CLOEXEC);
+	return (int)syscall(SYS_memfd_create, "heaplog records", MFD_CLOEXEC);
 }
 
 /* A file that no other run has now. Locked as long as this process lives. */

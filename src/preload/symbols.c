@@ -242,6 +242,8 @@ const char *symbols_own_path(void)
 	return own ? own->l_name : NULL;
 }
 
+/* musl binds everything when it loads. */
+#if defined(JUMP_SLOT) && defined(__GLIBC__)
 /* The name of the version that the import with this number asks for; NULL: none. */
 static const char *wanted_version(const struct object *own, unsigned number)
 {
@@ -257,7 +259,6 @@ static const char *wanted_version(const struct object *own, unsigned number)
 	return NULL;
 }
 
-#ifdef JUMP_SLOT
 void symbols_bind_own(void)
 {
 	enum { AT_ONCE = 128 };
