@@ -31,11 +31,11 @@ static bool may_be(const struct kernel_action *action, bool blocked)
 #ifdef __x86_64__
 /* The second sign, since many block a signal for other reasons (timeout all that it handles, and for its whole life): a
  * handler returns to the restorer, so that the restorer's address is on the stack above us. An old one that nothing has
- * overwritten may be as well. Each word of the caller's frames is read, whatever it belongs to. */
-__attribute__((no_sanitize_address, no_sanitize_thread)) static bool is_on_stack(const uintptr_t *restorers,
+ * overwritten may be as well. Each word of the caller's frames, which begin at here, is read, whatever it belongs to. */
+__attribute__((no_sanitize_address, no_sanitize_thread)) static bool is_on_stack(uintptr_t here,
+										   const uintptr_t *restorers,
 										   size_t count)
 {
-	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	const uintptr_t top = (uintptr_t)getauxval(AT_RANDOM); /* above main */
 	stack_t alternate;
 
@@ -52,8 +52,9 @@ __attribute__((no_sanitize_address, no_sanitize_thread)) static bool is_on_stack
 	return false;
 }
 #else
-static bool is_on_stack(const uintptr_t *restorers, size_t count)
+static bool is_on_stack(uintptr_t here, const uintptr_t *restorers, size_t count)
 {
+	(void)here;
 	(void)restorers;
 	(void)count;
 	return true;
@@ -86,5 +87,6 @@ bool handler_may_run(void)
 		if (known == count)
 			restorers[count++] = action.restorer;
 	}
-	return maybe && is_on_stack(restorers, count);
+	/* Our own frame holds them as well, below this address. */
+	return maybe && is_on_stack((uintptr_t)__builtin_frame_address(0), restorers, count);
 }
