@@ -241,7 +241,7 @@ bool exact_join(void)
 	self.carried = maxrss();
 	self.entry = registry_enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful,
 				    claim.entry);
-	registry_tell(self.board, self.entry);
+	registry_tell(self.board, self.entry, false);
 	return true;
 }
 
@@ -254,7 +254,7 @@ void exact_forked(void)
 	self.carried = maxrss();
 	self.entry =
 	    registry_enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful, self.entry);
-	registry_tell(self.board, self.entry);
+	registry_tell(self.board, self.entry, false);
 	errno = saved;
 }
 
@@ -279,7 +279,8 @@ void exact_leave(void)
 	if (self.pid == getpid() && self.entry && atomic_load(&self.entry->pid) == self.pid) {
 		leave_mark(self.entry);
 		atomic_store(&self.entry->state, HEAPLOG_PROCESS_LEFT);
-		registry_tell(self.board, self.entry);
+		/* Of much memory the last moment counts: what the others hold now, they hold beside it. */
+		registry_tell(self.board, self.entry, self.entry->high_water > SMALL);
 	}
 	errno = saved;
 }

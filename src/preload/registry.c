@@ -50,16 +50,16 @@ struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t 
 	return entry;
 }
 
-/* One that looks soon without being told is not woken: that took a seventh of what a process costs. Nor one that has not
- * heard of the process, since it has only just begun, with looks that follow closely. */
-void registry_tell(struct heaplog_board *board, struct heaplog_board_process *entry)
+/* To wake a sampler that looks soon by itself took a seventh of what a process costs. One that has not heard of the
+ * process yet has only just begun, with looks that follow closely. */
+void registry_tell(struct heaplog_board *board, struct heaplog_board_process *entry, bool urgent)
 {
 	const uint32_t place = entry ? atomic_load(&entry->sampler) - 1 : UINT32_MAX;
 
 	if (place >= HEAPLOG_BOARD_SAMPLERS)
 		return;
 	atomic_fetch_add(&board->sampler[place].news, 1);
-	if (atomic_load(&board->sampler[place].sleeps))
+	if (urgent || atomic_load(&board->sampler[place].sleeps))
 		futex_wake(&board->sampler[place].news);
 }
 

@@ -27,6 +27,15 @@ struct runtime heaplog_runtime;
 static struct process nobody;
 struct process *heaplog_process = &nobody;
 
+void runtime_bind(void)
+{
+	static _Atomic bool bound;
+
+	if (!atomic_load(&bound))
+		symbols_bind_own();
+	atomic_store(&bound, true);
+}
+
 bool runtime_prepare(void)
 {
 	struct process *expected = &nobody;
@@ -34,6 +43,7 @@ bool runtime_prepare(void)
 
 	if (heaplog_process != &nobody)
 		return true;
+	runtime_bind();
 	process = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (process == MAP_FAILED)
 		return false;
@@ -185,7 +195,9 @@ __attribute__((constructor)) static void start(void)
 		return;
 	saved = errno;
 	note_own_name();
-	symbols_bind_own();
+#if !defined(__x86_64__)
+	runtime_bind(); /* it asks dlsym for some there, which takes a lock: not later */
+#endif
 	if (!settings_on()) {
 		/* A program of a task cleared its environment, and ours put the token back. */
 		if (exact_is_marked() && !real_is_another_heaplog())

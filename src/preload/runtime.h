@@ -51,6 +51,10 @@ struct process {
 };
 extern struct process *heaplog_process;
 
+/* Bind what the library imports, once: before a process's first fork, since between fork and exec nothing is to be
+ * resolved. Most processes never come to it, and are spared the 10 us. Async-signal-safe. */
+void runtime_bind(void);
+
 /* Make that page: before a process's first fork, since most never come to one. Returns false where it cannot be had.
  * Async-signal-safe. */
 bool runtime_prepare(void);

@@ -164,6 +164,9 @@ static void *resolve_indirect(void *resolver)
 #endif
 }
 
+/* The last object that was there when the program started. What comes after it may go at any time. */
+static const struct link_map *last;
+
 /* All of them in map and the objects after it; each object is looked into once. */
 static void find_all(const struct link_map *map, struct symbol *symbols, size_t count)
 {
@@ -171,7 +174,7 @@ static void find_all(const struct link_map *map, struct symbol *symbols, size_t 
 
 	for (size_t i = 0; i < count; i++)
 		symbols[i].hash = hash_of(symbols[i].name);
-	for (; map && left; map = map->l_next) {
+	for (; map && left; map = map == last ? NULL : map->l_next) {
 		const char *names[VERSIONS_MAX];
 		struct object object;
 
@@ -230,6 +233,8 @@ bool symbols_find(struct symbol *symbols, size_t count)
 {
 	const struct link_map *own = ourselves(all_objects());
 
+	for (last = own; last && last->l_next;)
+		last = last->l_next;
 	if (own)
 		find_all(own->l_next, symbols, count);
 	return own != NULL;
@@ -269,7 +274,7 @@ void symbols_bind_own(void)
 	struct object own;
 	size_t count;
 
-	if (!map)
+	if (!map || !last)
 		return;
 	describe(map, &own);
 	if (!own.slots || !own.symbols || !own.strings)

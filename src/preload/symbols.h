@@ -23,8 +23,9 @@ bool symbols_find(struct symbol *symbols, size_t count);
 /* The path from which this library was loaded, as the loader has it; NULL: not known. */
 const char *symbols_own_path(void);
 
-/* Bind all functions that this library imports, now: it is linked lazily, so that a process in which it is off does not
- * pay for what it does not call; one in which it is on must not resolve anything between fork and exec. */
+/* Bind all functions that this library imports, now: it is linked lazily, so that a process does not pay for what it does
+ * not call; but nothing must be resolved between fork and exec. After symbols_find, at any time: it looks into no object
+ * that was loaded later, and could be unloaded meanwhile. */
 void symbols_bind_own(void);
 
 #endif

@@ -15,6 +15,8 @@ HEAPLOG_EXPORT pid_t fork(void)
 	pid_t pid;
 
 	if (!heaplog_runtime.on) {
+		if (heaplog_runtime.member)
+			runtime_bind();
 		pid = real()->fork();
 		if (pid == 0 && heaplog_runtime.member)
 			exact_forked();
@@ -37,6 +39,8 @@ HEAPLOG_EXPORT pid_t _Fork(void)
 {
 	if (heaplog_runtime.on)
 		board_prepare();
+	else if (heaplog_runtime.member)
+		runtime_bind();
 	return real()->_Fork();
 }
 
@@ -47,6 +51,8 @@ pid_t (*heaplog_before_vfork(void))(void)
 {
 	if (heaplog_runtime.on)
 		board_prepare();
+	else if (heaplog_runtime.member)
+		runtime_bind();
 	return real()->vfork;
 }
 #endif
