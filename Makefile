@@ -120,7 +120,7 @@ lint:
 	clang-tidy --quiet $(filter-out %.S,$(LIB_SRC)) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD)/src
 	shellcheck scripts/*.sh tests/*.sh tests/e2e/*.sh .ci/run
 clean:
-	rm -rf $(BUILD) build-asan build-ubsan build-tsan
+	rm -rf $(BUILD) build-asan build-ubsan build-tsan build-helgrind
 
 # Targets that belong to one room stand in that room: src/cli/cli.mk, scripts/package/package.mk and so on.
 include $(wildcard src/*/*.mk tests/*/*.mk scripts/*/*.mk)

@@ -93,6 +93,34 @@ static void errors(void)
 	CASE("and again", execvp("nonexistent", argv));
 }
 
+/* Pointers that the kernel refuses: whoever looks at what they point to before it does must not fall over them. */
+static void unreadable(void)
+{
+	char *const map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char **const edge = (char **)(map + 4096 - 2 * sizeof(char *)); /* two entries, and no end that could be read */
+	char *good[] = {S("x"), NULL}, *bad[] = {S("x"), BAD, NULL}, *open_end[] = {S("A=1"), map + 4090, NULL};
+
+	memset(map + 4090, 'B', 6);
+	mprotect(map + 4096, 4096, PROT_NONE);
+	char **const lists[] = {BAD, bad, open_end, edge, (char **)(map + 4093), (char **)(map + 4096)};
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		edge[0] = edge[1] = S("C=2");
+		if (lists[i] == open_end)
+			memset(map + 4090, 'B', 6);
+		IN_CHILD("execve bad argv", execve(self, lists[i], environ));
+		IN_CHILD("execve bad envp", execve(self, good, lists[i]));
+		IN_CHILD("execv bad argv", execv(self, lists[i]));
+		IN_CHILD("execveat bad both", execveat(AT_FDCWD, self, lists[i], lists[i], 0));
+		IN_CHILD("execle bad envp", execle(self, "x", (char *)NULL, lists[i]));
+		IN_CHILD("posix_spawn bad argv", posix_spawn(NULL, self, NULL, NULL, lists[i], environ));
+		IN_CHILD("posix_spawn bad envp", posix_spawn(NULL, self, NULL, NULL, good, lists[i]));
+	}
+	IN_CHILD("execl bad argument", execl(self, self, BAD, (char *)NULL));
+	IN_CHILD("posix_spawn bad path", posix_spawn(NULL, BAD, NULL, NULL, good, environ));
+	munmap(map, 8192);
+}
+
 static void every_exec(void)
 {
 	char *nothing[] = {NULL};
@@ -245,6 +273,7 @@ int main(int argc, char **argv)
 	say("dlerror at main: %s", dlerror() ? "set" : "NULL");
 	prepare(argc, argv);
 	errors();
+	unreadable();
 	every_exec();
 	spawns();
 	forks();

@@ -2,6 +2,7 @@
 
 #include "task/environment.h"
 #include "preload/exact.h"
+#include "preload/readable.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
 #include "preload/target.h"
@@ -35,6 +36,12 @@ static uint32_t keep(struct slot_bulk *bulk, size_t *used, const char *text)
 	memcpy(bulk->text + at, text, length);
 	*used += length;
 	return (uint32_t)at;
+}
+
+/* What the kernel will refuse with EFAULT is passed on as it is. A search by PATH is libc's, which reads the name itself. */
+static bool is_readable(const char *file, bool search, char *const argv[], char *const envp[])
+{
+	return (search || !file || readable_string(file)) && readable_strings(argv) && readable_strings(envp);
 }
 
 /* HEAPLOG_EXACT: the program keeps the library where it can load it. */
@@ -72,9 +79,10 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, int d
 		slot->configuration = keep(bulk, &used, name.configuration);
 		slot->hash = keep(bulk, &used, name.hash);
 		clock_gettime(CLOCK_REALTIME, &slot->start);
-		slot->start_ns = sampler_now();
-		slot->key = exact_key(&name, pid, slot->start_ns,
-				      heaplog_runtime.rule.preset == TASK_ALL || what == TASK_BATCH);
+		const uint64_t now = sampler_now();
+
+		atomic_store(&slot->start_ns, now);
+		slot->key = exact_key(&name, pid, now, heaplog_runtime.rule.preset == TASK_ALL || what == TASK_BATCH);
 		/* A name that does not fit cannot be told from another: such a task gets no figure. */
 		if (what != TASK_BATCH && !slot->name &&
 		    (!slot->project || !slot->target || (name.configuration && !slot->configuration)))
@@ -94,6 +102,8 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 	struct board *board = heaplog_board;
 
 	*launch = (struct launch){.envp = envp};
+	if ((!heaplog_runtime.member && !heaplog_runtime.on) || !is_readable(file, search, argv, envp))
+		return;
 	if (heaplog_runtime.member)
 		exact_launch(launch, edit, directory, file, search, false);
 	if (!heaplog_runtime.on)
@@ -135,7 +145,7 @@ void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *fi
 		  char *const envp[])
 {
 	*launch = (struct launch){.envp = envp};
-	if (!heaplog_runtime.on && !heaplog_runtime.member)
+	if ((!heaplog_runtime.on && !heaplog_runtime.member) || !is_readable(file, search, argv, envp))
 		return;
 	const int saved = errno;
 

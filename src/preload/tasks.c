@@ -150,7 +150,7 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 		atomic_store(&first_task, task);
 	}
 	task->pid = slot->pid;
-	task->start_ns = slot->start_ns;
+	task->start_ns = atomic_load(&slot->start_ns);
 	task->key = slot->key;
 	task->origin = slot->origin;
 	task->place = NULL;

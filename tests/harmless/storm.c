@@ -35,7 +35,7 @@ static void fail(const char *what, long value)
 
 static void *hold_malloc(void *unused)
 {
-	for (unsigned i = 0; !stop; i++) {
+	for (unsigned i = 0; !atomic_load(&stop); i++) {
 		free(malloc(64 + (size_t)(rand() % 4096)));
 		if (i % 256 == 0)
 			usleep(50); /* or the other threads are all that runs */
@@ -45,7 +45,7 @@ static void *hold_malloc(void *unused)
 
 static void *hold_loader(void *unused)
 {
-	while (!stop) {
+	while (!atomic_load(&stop)) {
 		void *library = dlopen("libm.so.6", RTLD_NOW);
 
 		if (library) {
@@ -61,7 +61,7 @@ static void *hold_stdio(void *unused)
 {
 	FILE *file = fopen("/dev/null", "w");
 
-	for (unsigned i = 0; !stop && file; i++) {
+	for (unsigned i = 0; !atomic_load(&stop) && file; i++) {
 		fprintf(file, "%d\n", rand());
 		if (i % 256 == 0)
 			usleep(50);
@@ -73,7 +73,7 @@ static void *hold_stdio(void *unused)
 
 static void *hold_environment(void *unused)
 {
-	while (!stop) {
+	while (!atomic_load(&stop)) {
 		setenv("STORM", "a", 1);
 		setenv("STORM", "a longer value than before", 1);
 		usleep(50);
@@ -153,7 +153,7 @@ static void spawn_all(int way, long spawns)
 	 * thread that did not run before, not a page for each spawn. */
 	if (last.descriptors > first.descriptors + 1 || last.threads > first.threads)
 		fail("descriptors or threads grow", last.descriptors - first.descriptors);
-	if (last.resident > first.resident + 512)
+	if (!getenv("STORM_IN_A_TOOL") && last.resident > first.resident + 512) /* whose own memory grows */
 		fail("memory grows, pages", last.resident - first.resident);
 }
 
@@ -250,7 +250,7 @@ int main(int argc, char **argv)
 			fail("thread", (long)i);
 	for (int way = 0; way < 3; way++)
 		spawn_all(way, spawns);
-	stop = true;
+	atomic_store(&stop, true);
 	for (size_t i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
 	without_exec();
