@@ -1,6 +1,7 @@
 """make accuracy: every case N times, its truth, what heaplog and the peers say of it, and whether the bars are met."""
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import math
 import mmap
@@ -192,75 +193,112 @@ def start_peers():
     return peers
 
 
+def bytes_of_library():
+    with open(f"{build}/libheaplog.so", "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:12]
+
+
+def load(keep, count):
+    """The rows that were measured before, where they are to be kept: of this very library, and of as many runs."""
+    report = {"library": bytes_of_library(), "runs": count, "rows": {}}
+    if keep:
+        try:
+            with open(f"{build}/accuracy.json") as file:
+                before = json.load(file)
+            if before["library"] == report["library"] and before["runs"] == count:
+                report = before
+        except (FileNotFoundError, KeyError, ValueError):
+            pass
+    return report
+
+
+def save(report):
+    with open(f"{build}/accuracy.json", "w") as file:
+        json.dump(report, file)
+
+
+def measure(name, mode, count, peers):
+    if name in TRUE:
+        return run_true(TRUE[name][1], mode, count)
+    if mode == "peers":
+        return {"watched": [run(name, "default", number, peers) for number in range(count)],
+                "timed": [run(name, "default", number, {}) for number in range(count)]}
+    with concurrent.futures.ThreadPoolExecutor(CASES[name][2]) as pool:
+        return list(pool.map(lambda number: run(name, mode, number), range(count)))
+
+
+def row(label, values, text=""):
+    return f"  {label:18}" + "".join(f"{value:>9}" for value in spread(values)) + (f"   {text}" if text else "")
+
+
+def verdict(met):
+    return "   no bar" if met is None else "   met" if met else "   MISSED"
+
+
+def rows_of(name, rows):
+    """The lines of one case, and what of it is missed."""
+    yield f"\n{name}: {TRUE[name][0] if name in TRUE else CASES[name][0]}", None
+    stated = False
+    for mode in "default", "exact":
+        runs = rows.get(f"{name} {mode}")
+        if runs is None:
+            continue
+        if name in TRUE:
+            below = sum(figure is None or figure < TRUE_BAR for figure in runs)
+            met = below == len(runs)
+            yield row(f"heaplog {mode}", runs, f"{below} of {len(runs)} under 8 MB, {runs.count(None)} without a figure{verdict(met)}"), met
+            continue
+        doubtful = len(list(check_truth(name, runs)))
+        text, met, need = judge(name, mode, runs)
+        if not stated:
+            yield row("truth", [one["truth"] for one in runs]), None
+            yield row("reference, 1 ms", [one["reference"] for one in runs], f"differs in {doubtful}" if doubtful else ""), None
+            stated = True
+        yield row(f"heaplog {mode}", [one["heaplog"] for one in runs], text + (f" (bar {need})" if met is not None else "") + verdict(met)), met
+    runs = rows.get(f"{name} peers")
+    for peer in PEERS if runs else []:
+        figures = [one["peers"].get(peer) for one in runs["watched" if PEERS[peer] else "timed"]]
+        yield row(peer, figures, f"{NOTES[peer]}, {len(figures)} runs"), None
+
+
 def main():
     global build
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--mode", choices=["default", "exact", "both"], default="default")
+    parser.add_argument("--mode", choices=["default", "exact", "both", "none"], default="default")
     parser.add_argument("--peers", type=int, default=5)
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
-    modes = ["default", "exact"] if options.mode == "both" else [options.mode]
+    modes = {"both": ["default", "exact"], "none": []}.get(options.mode, [options.mode])
     unknown = set(options.cases) - set(CASES) - set(TRUE)
     if unknown:
         sys.exit(f"accuracy: no case {' '.join(sorted(unknown))}; there are {' '.join([*CASES, *TRUE])}")
-    chosen = options.cases or [*CASES, *TRUE]
+    report = load(options.keep, options.runs)
     peers = start_peers() if options.peers else {}
-    lines, report, missed = [], {}, []
-
-    def say(line):
-        lines.append(line)
-        print(line, flush=True)
-
-    say(f"peak in MB: smallest, median, largest of {options.runs} runs ({options.peers} of each peer)")
-    for name in chosen:
-        if name in TRUE:
-            what, arguments = TRUE[name]
-            say(f"\n{name}: {what}")
-            for mode in modes:
-                figures = run_true(arguments, mode, options.runs)
-                below = sum(figure is None or figure < TRUE_BAR for figure in figures)
-                met = below == len(figures)
-                report[f"{name} {mode}"] = {"heaplog": figures, "met": met}
-                say(f"  {'heaplog ' + mode:18}" + "".join(f"{value:>9}" for value in spread(figures)) +
-                    f"   {below} of {len(figures)} under 8 MB, {figures.count(None)} without a figure" + ("" if met else "   MISSED"))
-                if not met:
-                    missed.append(f"{name} {mode}")
-            continue
-        what, bars, at_once, _ = CASES[name]
-        say(f"\n{name}: {what}")
+    for name in options.cases or [*CASES, *TRUE]:
         for mode in modes:
-            with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-                runs = list(pool.map(lambda number: run(name, mode, number), range(options.runs)))
-            doubtful = len(list(check_truth(name, runs)))
-            text, met, need = judge(name, mode, runs)
-            if mode == modes[0]:
-                say(f"  {'truth':18}" + "".join(f"{value:>9}" for value in spread([one["truth"] for one in runs])))
-                say(f"  {'reference, 1 ms':18}" + "".join(f"{value:>9}" for value in spread([one["reference"] for one in runs])) +
-                    (f"   differs in {doubtful}" if doubtful else ""))
-            say(f"  {'heaplog ' + mode:18}" + "".join(f"{value:>9}" for value in spread([one["heaplog"] for one in runs])) +
-                f"   {text}" + ("   no bar" if met is None else f" (bar {need})" + ("   met" if met else "   MISSED")))
-            report[f"{name} {mode}"] = {"runs": runs, "met": met}
-            if met is False:
-                missed.append(f"{name} {mode}")
-        if not options.peers or name.endswith("-pss"):
-            continue
-        watched = [run(name, "default", number, peers) for number in range(options.peers)]
-        timed = [run(name, "default", number, {}) for number in range(options.peers)]
-        report[f"{name} peers"] = watched + timed
-        for peer in PEERS:
-            figures = [one["peers"].get(peer) for one in (watched if PEERS[peer] else timed)]
-            say(f"  {peer:18}" + "".join(f"{value:>9}" for value in spread(figures)) + f"   {NOTES[peer]}")
+            report["rows"][f"{name} {mode}"] = measure(name, mode, options.runs, None)
+            save(report)
+        if options.peers and name in CASES and not name.endswith("-pss"):
+            report["rows"][f"{name} peers"] = measure(name, "peers", options.peers, peers)
+            save(report)
     for peer in peers.values():
         peer.stdin.close()
         peer.wait()
-    say("\n" + (f"missed: {', '.join(missed)}" if missed else "every bar met"))
+    lines, missed = [f"peak in MB: smallest, median, largest of {options.runs} runs; library {report['library']}"], []
+    for name in [*CASES, *TRUE]:
+        if any(key.split()[0] == name for key in report["rows"]):
+            for line, met in rows_of(name, report["rows"]):
+                lines.append(line)
+                if met is False:
+                    missed.append(" ".join([name, line.split()[1]]))
+    lines.append("\n" + (f"missed: {', '.join(missed)}" if missed else "every bar met"))
+    print("\n".join(lines))
     with open(f"{build}/accuracy.txt", "w") as file:
         file.write("\n".join(lines) + "\n")
-    with open(f"{build}/accuracy.json", "w") as file:
-        json.dump(report, file)
     sys.exit(1 if missed else 0)
 
 
