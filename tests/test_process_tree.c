@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <elf.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -663,9 +664,49 @@ static void test_forked_root_does_not_count(void **state)
 	heaplog_tree_destroy(tree);
 }
 
+/* One page, in the midst of an exec, is no figure of a program that has libraries. */
+static void test_loading(void **state)
+{
+	static const uint64_t nothing[2] = {0}, dynamic[4] = {AT_BASE, 4096}, complete[4] = {AT_BASE, 0, AT_ENTRY, 1};
+	static const struct {
+		const uint64_t *vector;
+		size_t size;
+		unsigned kb, samples;
+	} rows[] = {
+	    {nothing, sizeof nothing, 4, 0},
+	    {dynamic, sizeof dynamic, 4, 0},
+	    {dynamic, sizeof dynamic, 2048, 1},
+	    {complete, sizeof complete, 200, 1},
+	};
+
+	(void)state;
+	for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+		struct heaplog_tree *tree = create("proc", row % 2 ? 100 : 0);
+		struct heaplog_peak peak;
+		FILE *file;
+
+		fake_child(50, 1, rows[row].kb, rows[row].kb);
+		file = fopen("proc/50/auxv", "w");
+		assert_non_null(file);
+		assert_int_equal(fwrite(rows[row].vector, rows[row].size, 1, file), 1);
+		fclose(file);
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, 50);
+		assert_int_equal(tick(tree, &peak), 1);
+		assert_int_equal(peak.summary.samples, rows[row].samples);
+		assert_int_equal(peak.summary.peak_bytes, rows[row].samples * rows[row].kb * 1024);
+		/* Of another libc, as time tells. */
+		for (int i = 0; i < 40; i++)
+			tick(tree, &peak);
+		assert_int_equal(peak.summary.peak_bytes, rows[row].kb * 1024);
+		heaplog_tree_destroy(tree);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TORTURE(test_loading),
 	    TORTURE(test_fake_tree),
 	    TORTURE(test_before_exec),
 	    TORTURE(test_without_children_files),

@@ -2,6 +2,7 @@
  * or smaps_rollup (proportional set size). Not from stat, whose field 24 lags behind. */
 #include "measure/tree.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -10,7 +11,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SETTLED_MS = 25 }; /* a fork that has not exec'ed after this does its work without */
+enum {
+	SETTLED_MS = 25,   /* a fork that has not exec'ed after this does its work without */
+	LOADED = 1 << 20,  /* bytes that every program holds once its libraries are there */
+	LOADING_MS = 1000, /* and one that holds less for so long (another libc) is loaded as well */
+};
 
 /* Without a kept descriptor the number may belong to another process by now. */
 static bool is_still(const struct heaplog_tree *tree, const struct member *member)
@@ -104,6 +109,25 @@ static void set_mark(struct heaplog_tree *tree, struct member *member, uint64_t 
 	member->mark = mark;
 }
 
+/* Between an exec and its main() a program holds as little as one page, which is no figure of it (seen: 4 KB for `true`, on
+ * a machine that let it wait there for several looks). One without an interpreter is complete at once; where the kernel
+ * does not say, too. Its auxiliary vector is empty before the exec has come to it. */
+static bool is_loaded(const struct heaplog_tree *tree, const struct member *member, uint64_t resident)
+{
+	uint64_t vector[128];
+	ssize_t length;
+
+	if (resident >= LOADED || !member->execed || tree->now_ns - member->seen_ns >= LOADING_MS * 1000000ULL)
+		return true;
+	length = procfs_read_file(tree->proc, member->pid, "auxv", (char *)vector, sizeof vector);
+	if (length < (ssize_t)(2 * sizeof *vector))
+		return length < 0;
+	for (size_t i = 0; (i + 2) * sizeof *vector <= (size_t)length; i += 2)
+		if (vector[i] == AT_BASE)
+			return !vector[i + 1];
+	return vector[0] != AT_NULL;
+}
+
 bool tree_read_statm(const struct member *member, uint64_t *resident)
 {
 	static _Atomic uint64_t page_size;
@@ -147,7 +171,10 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	uint64_t resident, mark;
 
 	member->reads = false;
-	if (!with_status && member->own && tree->options.metric == HEAPLOG_METRIC_RSS && member->statm_fd >= 0) {
+	if (!member->seen_ns) /* added before the first look */
+		member->seen_ns = tree->now_ns;
+	if (!with_status && member->own && member->loaded && tree->options.metric == HEAPLOG_METRIC_RSS &&
+	    member->statm_fd >= 0) {
 		if (!tree_read_statm(member, &member->resident))
 			return false;
 		member->reads = member->resident > 0;
@@ -166,7 +193,9 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	mark = procfs_field(text, "\nVmHWM:") * 1024;
 	if (resident && !member->own)
 		member->own = owns(tree, member, resident);
-	if (!member->own || !resident) { /* a zombie has no memory left */
+	if (resident && member->own && !member->loaded)
+		member->loaded = is_loaded(tree, member, resident);
+	if (!member->own || !member->loaded || !resident) { /* a zombie has no memory left */
 		member->resident = 0;
 		set_mark(tree, member, 0);
 		return true;

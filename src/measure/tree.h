@@ -21,6 +21,7 @@ struct member {
 	bool is_root;
 	bool execed;           /* has exec'ed since its fork */
 	bool own;              /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
+	bool loaded;           /* it holds what a program does that has got to its main() */
 	bool reads;            /* its memory counted in this tick */
 	unsigned thread_count; /* as status said last; 0: unknown */
 	unsigned threads;      /* as "Threads:" said when its tasks were listed; 0: not listed yet */
