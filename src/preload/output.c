@@ -48,6 +48,7 @@ static int stream_of(int fd)
 
 /* One chunk as the matcher sees it. */
 struct look {
+	bool read; /* all of it can be read */
 	bool is_line;
 	struct nx_line line;
 	enum nx_place place;
@@ -61,6 +62,7 @@ static struct look look_at(const char *chunk, size_t length)
 		look.place = NX_NOTHING;
 	if (!chunk || !length || length > LONGEST || !runtime_readable(chunk, length))
 		return look;
+	look.read = true;
 	look.is_line = nx_parse(chunk, length, &look.line);
 	if (!look.is_line)
 		look.place = nx_place_of(chunk, length);
@@ -237,12 +239,12 @@ static bool ends_chunk(const struct iovec *iov, int count, ssize_t taken)
 	return taken == 0;
 }
 
-/* What the kernel refuses as a whole (EFAULT, EINVAL) must not be taken apart. */
-static bool is_sound(const struct iovec *iov, int count)
+/* What the kernel refuses as a whole (EFAULT, EINVAL) must not be taken apart. own: the list is ours. */
+static bool is_sound(const struct iovec *iov, int count, bool own)
 {
 	size_t room = SSIZE_MAX;
 
-	if (!runtime_readable(iov, (size_t)count * sizeof *iov))
+	if (!own && !runtime_readable(iov, (size_t)count * sizeof *iov))
 		return false;
 	for (int i = 0; i < count; i++) {
 		if (iov[i].iov_len > room)
@@ -270,7 +272,7 @@ static enum edge edge_after(enum edge before, const struct iovec *chunk, const s
 	if (look->place == NX_NOTHING)
 		return before;
 	end = (const char *)chunk->iov_base + chunk->iov_len - 1;
-	return runtime_readable(end, 1) && *end == '\n' ? EDGE_LINE_END : EDGE_IN_LINE;
+	return (look->read || runtime_readable(end, 1)) && *end == '\n' ? EDGE_LINE_END : EDGE_IN_LINE;
 }
 
 /* The iovecs before at. False: the kernel did not take them all, and total, or -1 with errno, is what to return. */
@@ -395,8 +397,7 @@ static bool one_chunk(struct passage *passage, int at, bool owner)
 		if (owner) {
 			const bool result = look.is_line && match(chunk->iov_base, chunk->iov_len, &look);
 
-			own_line_passes(chunk->iov_base, chunk->iov_len, look.place,
-					look.is_line ? &look.line : NULL);
+			own_line_passes(chunk->iov_base, chunk->iov_len, look.place, look.is_line ? &look.line : NULL);
 			if (!result && passage->edge == EDGE_LINE_END && !own_lines(passage, at, &look))
 				return false;
 		}
@@ -415,15 +416,15 @@ static bool one_chunk(struct passage *passage, int at, bool owner)
 }
 
 /* Writes iov in pieces that end before and after what is ours, as the kernel would take them one after the other. */
-ssize_t output_writev(int fd, const struct iovec *iov, int count)
+static ssize_t pass(int fd, const struct iovec *iov, int count, bool own)
 {
 	struct passage passage = {.fd = fd, .iov = iov};
+	const bool owner = runtime_is_owner();
 	int rest = fd;
 
-	if (count <= 0 || count > IOV_MAX || !is_ours() || (passage.stream = stream_of(fd)) < 0 ||
-	    !is_sound(iov, count))
+	if (count <= 0 || count > IOV_MAX || (!owner && !is_ours()) || (passage.stream = stream_of(fd)) < 0 ||
+	    !is_sound(iov, count, own))
 		return real()->writev(fd, iov, count);
-	const bool owner = runtime_is_owner();
 	passage.rest = atomic_compare_exchange_strong(&broken_off, &rest, -1);
 	passage.edge = passage.rest ? EDGE_IN_LINE : atomic_load(&edges[passage.stream]);
 	for (int at = 0; at < count; at++)
@@ -433,10 +434,15 @@ ssize_t output_writev(int fd, const struct iovec *iov, int count)
 	return passage.total;
 }
 
+ssize_t output_writev(int fd, const struct iovec *iov, int count)
+{
+	return pass(fd, iov, count, false);
+}
+
 ssize_t output_write(int fd, const void *buffer, size_t count)
 {
 	struct iovec one = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = count};
 
 	/* writev refuses what write cuts. */
-	return count > SSIZE_MAX ? real()->write(fd, buffer, count) : output_writev(fd, &one, 1);
+	return count > SSIZE_MAX ? real()->write(fd, buffer, count) : pass(fd, &one, 1, true);
 }

@@ -95,6 +95,13 @@ bool runtime_readable(const void *start, size_t length)
 	const char *at = start;
 	bool readable = true;
 
+	/* Most texts lie within one page: one question is enough. */
+	if (length &&
+	    ((uintptr_t)at & ~(uintptr_t)(page - 1)) == (((uintptr_t)at + length - 1) & ~(uintptr_t)(page - 1))) {
+		readable = can_read((const char *)((uintptr_t)at & ~(uintptr_t)7));
+		errno = saved;
+		return readable;
+	}
 	/* The first bytes of each page, and the last bytes of all; of fewer than eight what is beside them as well. */
 	for (size_t offset = 0; readable && offset + 8 < length;
 	     offset += page - (((uintptr_t)at + offset) & (page - 1)))
