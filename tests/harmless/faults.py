@@ -3,9 +3,10 @@
 
     faults.py BUILD [inject|places|kills...]
 
-inject: each call that the library makes to the kernel or the allocator fails once, in turn (libfault.c).
+inject: each call that the library makes to the kernel or the allocator fails once, in turn (libfault.c), in the runner, and
+        with HEAPLOG_EXACT=1 in the runner and in the task.
 places: no /proc, hidepid=2, another pid namespace; results on a full, a read-only and no file system, a symbolic link, a fifo,
-        a directory; no runtime directory. Needs root for its mount namespaces; without it these are named as left out.
+        a directory; no runtime directory; limits of processes, descriptors and memory. Needs root for its mount namespaces; without it these are named as left out.
 kills:  1000 runners and tasks killed at random moments (FAULT_KILLS): what was shown is in the results file.
 [req: H-52] [req: H-83] [req: H-84]"""
 import concurrent.futures
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 
-ERRORS = {"EPERM": 1, "ENOMEM": 12, "EMFILE": 24, "ENOSYS": 38}
+ERRORS = {"EPERM": 1, "ENOMEM": 12, "ENFILE": 23, "EMFILE": 24, "ENOSYS": 38}
 SUFFIX = re.compile(rb" \(peak: (\d+(?:\.\d)?)(KB|MB|GB)(, \w+)?\)")
 failures = []
 
@@ -84,11 +85,13 @@ def inject(runner, work):
     fault = runner.build + "/harmless/libfault.so"
     total = 0
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        for mode in ("-t", "-w", "-v", "-p"):
+        for mode, exact, program in [(mode, "0", "helper_runner") for mode in ("-t", "-w", "-v", "-p")] + [
+                ("-t", "1", "helper_runner"), ("-p", "1", "helper_runner"), ("-t", "1", "helper_task")]:
             command = runner.arguments(mode)
             base = runner.run(command, None, {})
             count = os.path.join(work, "count")
-            extra = {"FAULT_PROGRAM": "helper_runner", "HEAPLOG_RESULTS": os.path.join(work, "results")}
+            extra = {"FAULT_PROGRAM": program, "HEAPLOG_EXACT": exact, "HEAPLOG_RESULTS": os.path.join(work, "results"),
+                     "XDG_RUNTIME_DIR": work}
             runner.run(command, fault + " " + runner.library, dict(extra, FAULT_COUNT=count))
             with open(count) as file:
                 calls = int(int(file.read()) * 1.2)  # the number varies with the time that things take
@@ -96,11 +99,14 @@ def inject(runner, work):
             for name, number in ERRORS.items():
                 for at in range(1, calls + 1):
                     settings = dict(extra, FAULT_AT=str(at), FAULT_ERRNO=str(number))
-                    jobs[pool.submit(runner.run, named(command, mode[1:] + name + str(at)), fault + " " + runner.library, settings)] = "%s, call %d: %s" % (mode, at, name)
+                    who = named(command, mode[1:] + exact + program[-4:] + name + str(at))
+                    jobs[pool.submit(runner.run, who, fault + " " + runner.library, settings)] = "%s exact %s %s, call %d: %s" % (
+                        mode, exact, program, at, name)
             for job in concurrent.futures.as_completed(jobs):
                 status, out, errors = job.result()
                 check("inject " + jobs[job], base, (status, re.sub(rb"run [^:]*:", b"run p0:", out), errors), 0.001, 24)
             total += len(jobs)
+            print("  %s%s in %s: %d" % (mode, " exact" * (exact == "1"), program, len(jobs)), flush=True)
     print("inject: %d calls failed, one in each run" % total, flush=True)
 
 
@@ -120,6 +126,9 @@ def places(runner, work):
                              {"HEAPLOG_RESULTS": results + "/r", "XDG_RUNTIME_DIR": results}, 2),
         "read-only everything": ("mount -o bind / /; mount -o remount,bind,ro /; exec \"$@\"",
                                  {"HEAPLOG_RESULTS": "/r", "XDG_RUNTIME_DIR": "/"}, 2),
+        "few processes": ("exec prlimit --nproc=3 setpriv --reuid=61234 --clear-groups \"$@\"", {}, None),
+        "few descriptors": ("exec prlimit --nofile=5 \"$@\"", {}, None),
+        "little memory": ("exec prlimit --as=80000000 \"$@\"", {}, None),
         "network of its own, no /dev": ("mount -t tmpfs none /dev; exec \"$@\" </", {}, None),
     }
     done = 0
