@@ -42,7 +42,7 @@ LIB     := $(BUILD)/libheaplog.so
 # Every tests/test_<topic>.c is a cmocka program; tests/helper_*.c are programs that tests run.
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helper_*.c))
-PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) $(TASK) $(addprefix src/preload/,nx.c annotate.c cause.c table.c))
+PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) $(TASK) $(addprefix src/preload/,nx.c annotate.c cause.c plain.c table.c))
 
 .PHONY: all check test-build check-asan check-ubsan check-tsan check-valgrind e2e symbols install uninstall format lint clean quickstart
 .SECONDARY:

@@ -116,6 +116,12 @@ static void test_names(void **state)
 	      "    10MB   0.1s  "
 	      "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\n"
 	      "     5MB   0.1s  ends with ?[\xe2\x80\xa6\n");
+	begin(NULL);
+	/* C1 and what turns the direction are control characters as well; letters are not, nor half of one. */
+	insert("a\xc2\x9b"
+	       "31m\xe2\x80\xae\xe2\x81\xa6\x7f\xc2\xa0\xc3\x9b\xe2\x80\xa6\xc2",
+	       MB, 100);
+	check(0, false, "heaplog: a??31m???????\xc2\xa0\xc3\x9b\xe2\x80\xa6\xc2 (peak: 1MB)\n");
 	/* What was kept of a long name ends between two characters. */
 	begin(NULL);
 	memset(name, 'x', sizeof name);

@@ -1,5 +1,6 @@
 #include "preload/own_line.h"
 
+#include "preload/plain.h"
 #include "preload/result.h"
 #include "preload/runtime.h"
 
@@ -202,11 +203,12 @@ static void put(struct text *text, const char *part, size_t length)
 	text->length += length;
 }
 
-/* A name comes from the workspace: what it holds must not steer a terminal. */
 static void put_name(struct text *text, const char *name)
 {
-	for (; *name && text->length < text->size; name++)
-		text->bytes[text->length++] = (unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name;
+	const size_t at = text->length;
+
+	put(text, name, strlen(name));
+	plain(text->bytes + at, text->length - at);
 }
 
 size_t own_line_text(const struct task *task, bool coloured, bool redrawn, char text[static OWN_LINE_MAX])

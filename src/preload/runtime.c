@@ -2,6 +2,7 @@
 
 #include "preload/closing.h"
 #include "preload/exact.h"
+#include "preload/plain.h"
 #include "preload/real.h"
 #include "preload/say.h"
 #include "preload/result.h"
@@ -136,9 +137,10 @@ void runtime_warn(const char *first, ...)
 
 	va_start(pieces, first);
 	for (const char *piece = first; piece; piece = va_arg(pieces, const char *))
-		for (; *piece && used < sizeof line - 1; piece++) /* what a variable holds must not steer a terminal */
-			line[used++] = (unsigned char)*piece < ' ' || *piece == 0x7f ? '?' : *piece;
+		for (; *piece && used < sizeof line - 1; piece++)
+			line[used++] = *piece;
 	va_end(pieces);
+	plain(line, used);
 	line[used++] = '\n';
 	if (runtime_has_stderr())
 		say(STDERR_FILENO, line, used);

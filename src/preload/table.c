@@ -1,5 +1,7 @@
 #include "preload/table.h"
 
+#include "preload/plain.h"
+
 #include "record/size.h"
 
 #include <string.h>
@@ -119,9 +121,7 @@ void table_insert(struct table *table, const char *name, uint64_t duration_ms, c
 		row->name[length] = '\0';
 	}
 	memcpy(row->name, name, length);
-	for (size_t i = 0; i < length; i++) /* what a command line holds must not steer a terminal */
-		if ((unsigned char)row->name[i] < ' ' || row->name[i] == 0x7f)
-			row->name[i] = '?';
+	plain(row->name, length);
 }
 
 enum {
