@@ -5,10 +5,12 @@
 #include "exact.h"
 
 #include <dlfcn.h>
+#include <pty.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <wordexp.h>
 
 static char *self;
 static char word[] = "child";
@@ -234,6 +236,83 @@ static void forks(void)
 	say("status %x", (unsigned)status);
 }
 
+/* vfork returns twice through one frame, which the optimiser lays out. Values that live across it, in registers of the
+ * caller's or on the stack, are as they were in the parent. */
+#define VFORKS(level, attribute)                                                                                    \
+	attribute static void vforks_##level(int argc, char **argv)                                                 \
+	{                                                                                                           \
+		char *arguments[] = {self, word, S("vfork at " #level), NULL};                                      \
+		long a = argc, b = a * 3, c = b ^ 5, d = c + (long)argv[0][0];                                      \
+		const double e = (double)d / 3;                                                                     \
+		int status = -1, last = -1;                                                                         \
+		const pid_t first = vfork();                                                                        \
+		if (first == 0)                                                                                     \
+			_exit(5);                                                                                   \
+		const pid_t second = vfork();                                                                       \
+		if (second == 0) {                                                                                  \
+			execve(self, arguments, environ);                                                           \
+			_exit(127);                                                                                 \
+		}                                                                                                   \
+		waitpid(first, &status, 0);                                                                         \
+		waitpid(second, &last, 0);                                                                          \
+		say("vfork at " #level ": %ld %ld %ld %ld %.6f, status %x and %x", a, b, c, d, e, (unsigned)status, \
+		    (unsigned)last);                                                                                \
+	}
+#ifdef __clang__
+VFORKS(O0, __attribute__((optnone, noinline)))
+VFORKS(O2, __attribute__((noinline)))
+#define VFORKS_ALL(argc, argv) (vforks_O0(argc, argv), vforks_O2(argc, argv))
+#else
+VFORKS(O0, __attribute__((optimize("O0"), noinline)))
+VFORKS(O1, __attribute__((optimize("O1"), noinline)))
+VFORKS(O2, __attribute__((optimize("O2"), noinline)))
+VFORKS(O3, __attribute__((optimize("O3"), noinline)))
+#define VFORKS_ALL(argc, argv) \
+	(vforks_O0(argc, argv), vforks_O1(argc, argv), vforks_O2(argc, argv), vforks_O3(argc, argv))
+#endif
+
+/* The rest of libc that starts processes by itself. */
+static void others(void)
+{
+	char byte = '?';
+	wordexp_t words;
+	int master = -1, status = -1, pipes[2];
+	pid_t pid;
+
+	CASE("wordexp", wordexp("a $(echo b c) \"$HEAPLOG_NO_SUCH_VARIABLE\"", &words, 0));
+	for (size_t i = 0; i < words.we_wordc; i++)
+		say("word %s", words.we_wordv[i]);
+	wordfree(&words);
+	CASE("wordexp with an error", wordexp("$(exit", &words, 0));
+	fflush(stdout);
+	pid = forkpty(&master, NULL, NULL, NULL);
+	if (pid == 0) {
+		execl(self, self, "child", "in a pty", (char *)NULL);
+		_exit(127);
+	}
+	for (ssize_t got = 0; pid > 0 && (got = read(master, &byte, 1)) > 0;)
+		putchar(byte == '\r' ? '!' : byte);
+	waitpid(pid, &status, 0);
+	close(master);
+	say("forkpty: %d, status %x", pid > 0, (unsigned)status);
+	if (pipe(pipes) != 0)
+		say("no pipe");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		const int returned = daemon(1, 1);
+
+		byte = returned == 0 && getppid() != pid ? 'd' : 'x';
+		_exit(write(pipes[1], &byte, 1) != 1);
+	}
+	close(pipes[1]);
+	waitpid(pid, &status, 0);
+	if (read(pipes[0], &byte, 1) != 1)
+		byte = '-';
+	close(pipes[0]);
+	say("daemon: status %x, %c", (unsigned)status, byte);
+}
+
 static void shells(void)
 {
 	char line[64] = "";
@@ -277,6 +356,8 @@ int main(int argc, char **argv)
 	every_exec();
 	spawns();
 	forks();
+	VFORKS_ALL(argc, argv);
+	others();
 	shells();
 	many_arguments();
 	return 0;

@@ -3,14 +3,18 @@
  *   helper_task environment    its environment as the kernel has it, one entry a line
  *   helper_task look           descriptors above 2, threads, and whether the library is mapped
  *   helper_task limited RESOURCE VALUE PROGRAM [ARGUMENT...]  become PROGRAM under a resource limit
+ *   helper_task restless MB MS FROM TO   hold, and meanwhile rewrite its name, its command line and its environment (a
+ *                              variable's value FROM becomes TO and back) as fast as it can
  *   helper_task kill MB SIGNAL touch MB, then end itself by SIGNAL
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +28,41 @@ static void hold(const char *megabytes)
 		exit(1);
 	memset(memory, 1, size);
 	__asm__ volatile("" : : "r"(memory) : "memory");
+}
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+}
+
+extern char **environ;
+
+/* What /proc shows of it is its own memory. */
+static void restless(char **argv)
+{
+	static const char *const names[] = {"x) R 1 (", "\x1b]0;title\a", ") Z 1 1 1 (",
+					    "\xc2\x9b"
+					    "31m",
+					    "a\nb\tc"};
+	const int64_t end = now() + atol(argv[3]);
+	long rounds = 0;
+
+	while (now() < end) {
+		const char *name = names[rounds++ % 5];
+
+		prctl(PR_SET_NAME, name);
+		memcpy(argv[1], name, strnlen(name, strlen("restless")));
+		for (char **entry = environ; *entry; entry++) {
+			char *value = strchr(*entry, '=');
+
+			if (value && strcmp(value + 1, argv[rounds % 2 ? 4 : 5]) == 0)
+				memcpy(value + 1, argv[rounds % 2 ? 5 : 4], strlen(argv[4]));
+		}
+	}
+	printf("%ld rounds in a second\n", rounds * 1000 / (atol(argv[3]) + 1));
 }
 
 static int count(const char *path)
@@ -68,6 +107,9 @@ int main(int argc, char **argv)
 
 		hold(argv[2]);
 		nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+	} else if (strcmp(what, "restless") == 0 && argc == 6) {
+		hold(argv[2]);
+		restless(argv);
 	} else if (strcmp(what, "environment") == 0) {
 		copy("/proc/self/environ", NULL);
 	} else if (strcmp(what, "look") == 0) {

@@ -1,0 +1,94 @@
+/* Tasks that do what they can to confuse: their figures stay their own, and nothing that they say steers a terminal. */
+#include "torture.h"
+
+#include <sys/stat.h>
+
+#define S(text) ((char *)(uintptr_t)(text))
+
+enum { HELD_A = 30, HELD_B = 60, MARGIN = 6 }; /* MB */
+
+/* The peak in MB that text says of the task project:build. */
+static double peak_of(const char *text, const char *project)
+{
+	char start[64];
+	double peak = 0;
+	const char *at;
+
+	snprintf(start, sizeof start, "nx run %s:build (peak: ", project);
+	at = strstr(text, start);
+	if (!at || sscanf(at + strlen(start), "%lfMB", &peak) != 1)
+		fail_msg("no figure of %s in %s", project, text);
+	return peak;
+}
+
+/* No byte but the lines' ends is a control character. */
+static void assert_plain(const char *file)
+{
+	FILE *in = fopen(file, "r");
+	int c;
+
+	assert_non_null(in);
+	while ((c = fgetc(in)) != EOF)
+		assert_true(c >= ' ' || c == '\n');
+	fclose(in);
+}
+
+/* Two tasks at once. "aaaa" rewrites its name, its command line and its environment, so that it seems to be "bbbb" half of
+ * the time; it is known by its parent, and by the descriptors that were opened when it came. */
+/* [req: H-64] [req: H-80] */
+static void test_restless(void **state)
+{
+	char from[] = "aaaa", to[] = "bbbb", build[] = "build", dash[] = "-", end[] = "--";
+	char a_mb[8], b_mb[8], ms[] = "1200";
+	char runner[4200], task[4200], here[300], runtime[400];
+	char *argv[] = {runner, S("-ta"), from, build, dash, task, S("restless"), a_mb, ms, from,
+			to,     end,      to,   build, dash, task, S("hold"),     b_mb, ms, NULL};
+	char *entries[] = {S("PATH=/usr/bin:/bin"),
+			   S("NX_LOG_HEAP_USAGE=true"),
+			   torture_preload(),
+			   runtime,
+			   S("HEAPLOG_RESULTS=results"),
+			   S("HEAPLOG_INTERVAL_MS=20"),
+			   NULL,
+			   NULL};
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof here));
+	assert_int_equal(chmod(here, 0700), 0);
+	snprintf(runtime, sizeof runtime, "XDG_RUNTIME_DIR=%s", here);
+	snprintf(a_mb, sizeof a_mb, "%d", HELD_A);
+	snprintf(b_mb, sizeof b_mb, "%d", HELD_B);
+	snprintf(runner, sizeof runner, "%s", torture_path("tests/helper_runner"));
+	snprintf(task, sizeof task, "%s", torture_path("tests/helper_task"));
+	for (int exact = 0; exact < 2; exact++) {
+		struct torture_result *result;
+		const char *rounds;
+		double peak;
+
+		entries[6] = exact ? S("HEAPLOG_EXACT=1") : NULL;
+		result = torture_run(argv, entries);
+		assert_int_equal(result->status, 0);
+		assert_string_equal(result->errors, "");
+		rounds = strstr(result->output, " rounds in a second");
+		assert_non_null(rounds);
+		peak = peak_of(result->output, from);
+		assert_true(peak >= HELD_A && peak <= HELD_A + MARGIN);
+		peak = peak_of(result->output, to);
+		assert_true(peak >= HELD_B && peak <= HELD_B + MARGIN);
+		while (rounds > result->output && rounds[-1] >= '0' && rounds[-1] <= '9')
+			rounds--;
+		print_message("%.40s\n", rounds);
+	}
+	assert_plain("results");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TORTURE(test_restless),
+	};
+
+	if (torture_sanitized())
+		return 0; /* their own memory is in every figure */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
