@@ -5,14 +5,20 @@
 
 #include "heaplog.h"
 
-static struct torture_result *heaplog(const char *first)
+static struct torture_result *heaplog_2(const char *first, const char *second)
 {
-	char *argv[] = {(char *)(uintptr_t)torture_path("heaplog"), (char *)(uintptr_t)first, NULL};
+	char *argv[] = {(char *)(uintptr_t)torture_path("heaplog"), (char *)(uintptr_t)first, (char *)(uintptr_t)second,
+			NULL};
 	char *none[] = {NULL};
 	struct torture_result *result = torture_run(argv, none);
 
 	assert_true(WIFEXITED(result->status));
 	return result;
+}
+
+static struct torture_result *heaplog(const char *first)
+{
+	return heaplog_2(first, NULL);
 }
 
 static unsigned lines(const char *text)
@@ -51,6 +57,21 @@ static void version(void **state)
 	assert_int_equal(WEXITSTATUS(heaplog("-V")->status), 0);
 }
 
+static void subcommands_say_their_version_and_help(void **state)
+{
+	static const char *const names[] = {"run", "report", "compare", "history", "plan", "top", "doctor"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct torture_result *result = heaplog_2(names[i], "--version");
+
+		assert_string_equal(result->output, "heaplog " HEAPLOG_VERSION "\n");
+		assert_int_equal(WEXITSTATUS(result->status), 0);
+		assert_non_null(strstr(heaplog_2(names[i], "-h")->output, "usage: heaplog"));
+		assert_non_null(strstr(heaplog_2(names[i], "--help")->output, "usage: heaplog"));
+	}
+}
+
 static void without_words_help_on_stderr_and_2(void **state)
 {
 	struct torture_result *result = heaplog(NULL);
@@ -66,6 +87,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TORTURE(help_fits_a_screen),
 	    TORTURE(version),
+	    TORTURE(subcommands_say_their_version_and_help),
 	    TORTURE(without_words_help_on_stderr_and_2),
 	};
 

@@ -193,7 +193,8 @@ static void bad_lines_are_named_and_skipped(void **state)
 		    "\x7f"
 		    "ELF\n",
 		    5);
-	result = expect(0, "report binary.jsonl");
+	result = expect(2, "report binary.jsonl");
+	has(result->errors, "binary.jsonl: no line is a record: is this a results file?");
 	has(result->errors, "binary.jsonl:10: ");
 	assert_null(strstr(result->errors, "binary.jsonl:11: "));
 	has(result->errors, "binary.jsonl: 490 more lines that are no records; skipped");
@@ -257,7 +258,10 @@ static void wrong_usage(void **state)
 	    {"report --top 99999999999999999999999 r.jsonl", "not a number from 1"},
 	    {"report --runs none r.jsonl", "--runs none: not a number from 1"},
 	    {"report --warn much r.jsonl", "--warn much: not a size"},
-	    {"report --memory 0 r.jsonl", "--memory 0: not a size"},
+	    {"report --memory 0 r.jsonl", "--memory 0: a size without its unit"},
+	    {"plan --memory 8 r.jsonl", "--memory 8: a size without its unit"},
+	    {"compare --fail-over 10 r.jsonl r.jsonl", "--fail-over: percent or a size"},
+	    {"compare - -", "only one of BASE and HEAD"},
 	    {"report --unknown r.jsonl", "heaplog report: unrecognized option '--unknown'"},
 	    {"report r.jsonl --format", "requires an argument"},
 	    {"report -o missing/x.html r.jsonl", "missing/x.html: No such file"},
@@ -395,9 +399,25 @@ static void output_file_in_one_step(void **state)
 	put("out.prom", "old", 3);
 	assert_int_equal(expect(0, "report --format openmetrics -o out.prom r.jsonl")->output_length, 0);
 	assert_int_equal(stat("out.prom", &status), 0);
-	assert_int_equal(status.st_mode & 0777, 0644);
+	assert_int_equal(status.st_mode & 0777, 0600); /* as it was */
 	assert_true(status.st_size > 500);
-	assert_int_equal(system("test $(ls | wc -l) = 2"), 0); /* no temporary file stays */
+	expect(0, "report -o new.txt r.jsonl");
+	assert_int_equal(stat("new.txt", &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0644);
+	/* A link stays one; what is no regular file is written to: root would lose its /dev/null. */
+	assert_int_equal(symlink("new.txt", "link"), 0);
+	expect(0, "report --format json -o link r.jsonl");
+	assert_int_equal(system("test -L link && grep -q '\"tasks\"' new.txt"), 0);
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	const int fifo = open("fifo", O_RDWR | O_CLOEXEC);
+	expect(0, "report -o fifo r.jsonl");
+	assert_int_equal(lstat("fifo", &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+	char got[16] = "";
+	assert_int_equal(read(fifo, got, 4), 4);
+	assert_string_equal(got, "task");
+	close(fifo);
+	assert_int_equal(system("test $(ls | wc -l) = 5"), 0); /* no temporary file stays */
 	char command[4200];
 	snprintf(command, sizeof command, "%s report r.jsonl >/dev/full 2>err", torture_path("heaplog"));
 	assert_int_equal(WEXITSTATUS(system(command)), 2);
@@ -562,6 +582,49 @@ static void plan_names_what_does_not_fit(void **state)
 	json_decref(root);
 }
 
+/* What stands in a record is shown as it is in seven formats: a metric or a signal that is no word makes it no record. */
+static void hostile_words(void **state)
+{
+	static const char *const records[] = {
+	    "\"metric\":\"rss\\u001b[31m\"",
+	    "\"metric\":\"r|<b>\"",
+	    "\"metric\":\"\"",
+	    "\"exit\":{\"signal\":\"\\u001b[31mSIG\"}",
+	    "\"exit\":{\"signal\":\"SIG\\nKILL\"}",
+	};
+	char text[512];
+
+	(void)state;
+	record("r.jsonl", "1", 1, "a", 10, 0);
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		snprintf(text, sizeof text, "{\"v\":1,\"run\":\"1\",\"task\":\"x\",%s,\"peak_bytes\":1048576}\n",
+			 records[i]);
+		put_text("r.jsonl", text);
+	}
+	const struct torture_result *result = expect(0, "report r.jsonl");
+	has(result->errors, "r.jsonl:2: \"metric\" is not a word; skipped");
+	has(result->errors, "r.jsonl:6: the signal of \"exit\" is not a word; skipped");
+	assert_null(strchr(result->output, '\033'));
+	assert_null(strstr(result->output, "x "));
+}
+
+/* Times of 0 and far ones: no leading zeros in JSON, no digits of a double, in a page no more lines than fit. */
+static void odd_times(void **state)
+{
+	json_t *root;
+
+	(void)state;
+	put_text("r.jsonl",
+		 "{\"v\":1,\"run\":\"1\",\"task\":\"a\",\"start\":\"1970-01-01T00:00:00.000Z\",\"duration_ms\":0,"
+		 "\"peak_bytes\":1048576,\"series\":[[0,1048576]]}\n"
+		 "{\"v\":1,\"run\":\"1\",\"task\":\"b\",\"start\":\"2026-11-23T21:00:00.123Z\",\"duration_ms\":5,"
+		 "\"peak_bytes\":1048576}\n");
+	root = parsed(expect(0, "report --format trace r.jsonl")->output);
+	assert_true(json_array_size(root) > 3);
+	json_decref(root);
+	has(expect(0, "report --format openmetrics r.jsonl")->output, "} 1795467600.123\n");
+}
+
 static void empty_files(void **state)
 {
 	(void)state;
@@ -572,7 +635,11 @@ static void empty_files(void **state)
 	json_decref(parsed(expect(0, "report --format trace r.jsonl")->output));
 	has(expect(0, "report --format openmetrics r.jsonl")->output, "# EOF\n");
 	has(expect(0, "report --format html r.jsonl")->output, "\"tasks\":[]");
-	expect(0, "compare --fail-over 10% r.jsonl r.jsonl");
+	expect(0, "compare r.jsonl r.jsonl");
+	/* Nothing that was compared is no gate that was passed. */
+	has(expect(2, "compare --fail-over 10% r.jsonl r.jsonl")->errors, "nothing was compared");
+	record("full.jsonl", "1", 1, "a", 10, 0);
+	has(expect(2, "compare --fail-over 10% full.jsonl r.jsonl")->errors, "nothing was compared");
 	expect(1, "history a r.jsonl");
 	expect(1, "plan --memory 1GB r.jsonl");
 }
@@ -588,6 +655,8 @@ int main(void)
 	    TORTURE(last_line_without_newline_and_windows_ends),
 	    TORTURE(while_writers_append),
 	    TORTURE(wrong_usage),
+	    TORTURE(hostile_words),
+	    TORTURE(odd_times),
 	    TORTURE(help_of_each),
 	    TORTURE(hostile_names),
 	    TORTURE(json_and_trace),

@@ -125,6 +125,7 @@ static void test_cannot_run(void **state)
 	check_failure((char *[]){W("./plain"), NULL}, 126, "heaplog: ./plain: Permission denied\n");
 	assert_int_equal(mkdir("directory", 0755), 0);
 	check_failure((char *[]){W("./directory"), NULL}, 126, "heaplog: ./directory: Permission denied\n");
+	check_failure((char *[]){W("./plain/x"), NULL}, 126, "heaplog: ./plain/x: Not a directory\n");
 	put_file("lost", 0755, "#!/no/such/interpreter\n");
 	check_failure((char *[]){W("./lost"), NULL}, 127,
 		      "heaplog: ./lost: its interpreter (the \"#!\" line, or the loader) does not exist\n");
@@ -528,6 +529,93 @@ static void test_static(void **state)
 }
 
 /* The library is found in an installation, in the npm package, and where a path needs a detour. */
+/* No descriptor or process is to be had for watching: one line, and the command runs as it would without us. */
+static void test_starved(void **state)
+{
+	static const char *const ways[] = {"--summary always /bin/sh", "--summary auto $RUNNER web build - /bin/sh"};
+	char extra[4200], script[4600];
+
+	(void)state;
+	if (torture_sanitized())
+		skip();
+	snprintf(extra, sizeof extra, "RUNNER=%s", static_runner());
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		snprintf(script, sizeof script, "ulimit -n 5; exec %s run %s -c 'exit 3'", heaplog(), ways[i]);
+		struct torture_result *result =
+		    torture_run((char *[]){W("/bin/sh"), W("-c"), script, NULL}, surroundings(extra));
+
+		assert_int_equal(result->status, i ? 1 << 8 : 3 << 8); /* the helper's own status is 1 */
+		assert_string_equal(result->errors,
+				    "heaplog: cannot watch: Too many open files; the command runs without heaplog\n");
+	}
+}
+
+/* Measured from outside the variables are read as the library reads them. */
+static void test_static_malformed(void **state)
+{
+	static const struct {
+		const char *entry, *says;
+	} cases[] = {
+	    {"HEAPLOG_INTERVAL_MS=abc",
+	     "heaplog: HEAPLOG_INTERVAL_MS=abc is not a number of milliseconds from 10 to 60000; using 500\n"},
+	    {"HEAPLOG_METRIC=vsz", "heaplog: HEAPLOG_METRIC=vsz is not rss or pss; using rss\n"},
+	    {"HEAPLOG_TASK={", "heaplog: HEAPLOG_TASK={ is not nx, npm, turbo, all or a pattern"},
+	    {"HEAPLOG_WARN=zz", "heaplog: HEAPLOG_WARN=zz is not a size such as 800MB or 1.5GB; using no threshold\n"},
+	};
+	char *argv[] = {heaplog(), W("run"),   W("--summary"), W("always"),    static_runner(),
+			W("web"),  W("build"), W("-"),         W("/bin/true"), NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct torture_result *result = torture_run(argv, surroundings(W(cases[i].entry)));
+
+		assert_int_equal(result->status, 0);
+		assert_non_null(strstr(result->errors, cases[i].says));
+	}
+}
+
+/* A task that execs once more has one name, whenever it was found; a shell's line is the name, whatever bash makes of
+ * its last command. */
+static void test_static_names(void **state)
+{
+	char *argv[] = {heaplog(),
+			W("run"),
+			W("--results"),
+			W("r.jsonl"),
+			W("--summary"),
+			W("never"),
+			static_runner(),
+			W("web"),
+			W("build"),
+			W("-"),
+			W("./script"),
+			W("x"),
+			W("--"),
+			W("api"),
+			W("build"),
+			W("-"),
+			W("/bin/bash"),
+			W("-c"),
+			W("sleep 1; sleep 0.1"),
+			NULL};
+	char line[20000];
+	FILE *file;
+
+	(void)state;
+	put_file("script", 0755, "#!/usr/bin/env perl\nselect undef, undef, undef, 1;\n");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(torture_run(argv, surroundings(NULL))->status, 0);
+	file = fopen("r.jsonl", "r");
+	assert_non_null(file);
+	for (int i = 0; i < 6; i++) {
+		assert_non_null(fgets(line, sizeof line, file));
+		if (!strstr(line, "\"task\":\"perl ./script x\"") && !strstr(line, "\"task\":\"sleep 1; sleep 0.1\""))
+			fail_msg("%s", line);
+	}
+	assert_null(fgets(line, sizeof line, file));
+	fclose(file);
+}
+
 static void test_layouts(void **state)
 {
 	static const char *const layouts[][2] = {{"usr/bin", "usr/lib"},
@@ -572,9 +660,11 @@ static void test_layouts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_status),    TORTURE(test_cannot_run),      TORTURE(test_environment), TORTURE(test_settings),
-	    TORTURE(test_off),       TORTURE(test_same_as_by_hand), TORTURE(test_signals),     TORTURE(test_killed),
-	    TORTURE(test_inherited), TORTURE(test_let_go),          TORTURE(test_static),      TORTURE(test_layouts),
+	    TORTURE(test_status),           TORTURE(test_cannot_run),   TORTURE(test_environment),
+	    TORTURE(test_settings),         TORTURE(test_off),          TORTURE(test_same_as_by_hand),
+	    TORTURE(test_signals),          TORTURE(test_killed),       TORTURE(test_inherited),
+	    TORTURE(test_let_go),           TORTURE(test_static),       TORTURE(test_starved),
+	    TORTURE(test_static_malformed), TORTURE(test_static_names), TORTURE(test_layouts),
 	};
 
 	return cmocka_run_group_tests_name("cli_run", tests, NULL, NULL);

@@ -29,9 +29,14 @@ static void bad_value(const char *name, const char *option, const char *text, co
 
 bool arguments_size(const char *name, const char *option, const char *text, uint64_t *bytes)
 {
-	if (heaplog_size_parse(text, bytes) == 0 && *bytes > 0)
+	/* "--memory 8" is hardly meant as 8 bytes, nor "--fail-over 10" as 10. The variable is the library's to read. */
+	const bool has_unit =
+	    *text == '\0' || text[strspn(text, "0123456789")] != '\0' || strncmp(option, "HEAPLOG_", 8) == 0;
+
+	if (has_unit && heaplog_size_parse(text, bytes) == 0 && *bytes > 0)
 		return true;
-	bad_value(name, option, text, "not a size (\"800MB\", \"1.5GB\")");
+	bad_value(name, option, text,
+		  has_unit ? "not a size (\"800MB\", \"1.5GB\")" : "a size without its unit (\"800MB\", \"1.5GB\")");
 	return false;
 }
 

@@ -29,7 +29,9 @@ static const char help[] =
     "to 40\n"
     "runs); --fail-over then passes over growth with p >= 0.05. p is per task: among 100 unchanged tasks expect 5 "
     "below 0.05.\n"
-    "Tasks on one side only are listed and never fail. Exit status 2: wrong usage, or unreadable input.\n";
+    "Tasks on one side only are listed and never fail; where there are no others, --fail-over ends with 2, as for "
+    "wrong\n"
+    "usage and unreadable input.\n";
 
 enum format { COMPARE_TEXT, COMPARE_MARKDOWN, COMPARE_JSON };
 static const char *const format_names[] = {"text", "markdown", "json", NULL};
@@ -296,6 +298,8 @@ static bool parse_limit(const char *text, struct options *options)
 		options->percent = percent;
 		return true;
 	}
+	if (*text && text[strspn(text, "0123456789.")] == '\0')
+		return arguments_wrong(name, "--fail-over: percent or a size (\"10%\", \"200MB\")") < 0;
 	return arguments_size(name, "--fail-over", text, &options->growth);
 }
 
@@ -336,6 +340,8 @@ static int parse(int argc, char **argv, struct options *options)
 		if (!good)
 			return CLI_USAGE;
 	}
+	if (argc - optind == 2 && strcmp(argv[optind], "-") == 0 && strcmp(argv[optind + 1], "-") == 0)
+		return arguments_wrong(name, "only one of BASE and HEAD can be the standard input");
 	return argc - optind == 2 ? -1 : arguments_wrong(name, "BASE and HEAD are needed, and no more");
 }
 
@@ -360,7 +366,7 @@ int cmd_compare(int argc, char **argv)
 	struct table base = {0}, head = {0};
 	int status = parse(argc, argv, &options);
 	struct pair *pairs;
-	size_t count, failed = 0;
+	size_t count, failed = 0, pairs_count = 0;
 	bool good;
 
 	if (status >= 0)
@@ -369,8 +375,10 @@ int cmd_compare(int argc, char **argv)
 	good &= read_side(&head, argv[optind + 1]);
 	pairs = must_realloc(NULL, (size_t)base.count + head.count, sizeof *pairs);
 	count = match(&base, &head, &options, pairs);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		failed += pairs[i].failed;
+		pairs_count += pairs[i].before && pairs[i].after;
+	}
 	if (options.format == COMPARE_TEXT)
 		print_text(pairs, count, &options);
 	else if (options.format == COMPARE_MARKDOWN)
@@ -381,6 +389,11 @@ int cmd_compare(int argc, char **argv)
 	if (failed)
 		fprintf(stderr, "%s: %zu %s by more than the limit\n", name, failed,
 			failed == 1 ? "task grew" : "tasks grew");
+	/* A gate that compared nothing is open by mistake: a file that was never written, another metric. */
+	if (pairs_count == 0) {
+		fprintf(stderr, "%s: no task is on both sides (with the same metric): nothing was compared\n", name);
+		good &= options.percent < 0 && options.growth == 0;
+	}
 	free(pairs);
 	table_free(&base);
 	table_free(&head);

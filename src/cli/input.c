@@ -31,7 +31,7 @@ struct source {
 	struct progress *progress;
 	const char *name;
 	uint64_t number; /* of the line, from 1 */
-	uint64_t bad;
+	uint64_t good, bad;
 	size_t length; /* bytes in the buffer */
 	bool skipping; /* inside a line that does not fit */
 	char buffer[BUFFER + 1];
@@ -105,6 +105,7 @@ static void take_line(struct source *source, char *text, size_t length, bool who
 		complain(source, whole ? wrong : "the last line is cut off, or still being written");
 		return;
 	}
+	source->good++;
 	source->input->records++;
 	source->input->visit(source->input->context, &line);
 }
@@ -210,6 +211,8 @@ static void read_file(struct input *input, struct progress *progress, const char
 	fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || !read_fd(source, fd))
 		cannot_read(input, progress, source->name, strerror(errno));
+	else if (source->bad && !source->good)
+		cannot_read(input, progress, source->name, "no line is a record: is this a results file?");
 	else
 		input->files++;
 	if (fd >= 0 && !standard)

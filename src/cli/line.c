@@ -179,6 +179,15 @@ static const char *parse_members(char *at, struct line *line, uint32_t *seen)
 	return *json_scan_space(at + 1) == '\0' ? NULL : "something behind the record (two lines in one)";
 }
 
+/* What is shown as it is, in every format: nothing that a terminal, a table or a page takes for more than a word. */
+static bool is_word(const char *text)
+{
+	enum { WORD_MOST = 16 };
+	const size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-");
+
+	return length > 0 && length <= WORD_MOST && text[length] == '\0';
+}
+
 const char *line_parse(char *text, struct line *line)
 {
 	static const struct line unknown = {
@@ -211,6 +220,10 @@ const char *line_parse(char *text, struct line *line)
 		return "no \"task\"";
 	if (!line->metric)
 		line->metric = "rss"; /* what the first records had without saying so */
+	if (!is_word(line->metric))
+		return "\"metric\" is not a word";
+	if (line->signal && !is_word(line->signal))
+		return "the signal of \"exit\" is not a word";
 	if (line->start && !line_parse_time(line->start, &line->start_ms))
 		return "\"start\" is not a time";
 	if (line->peak_upper != LINE_UNKNOWN && line->peak_upper < line->peak)

@@ -48,8 +48,15 @@ static void help(FILE *out)
 	      out);
 }
 
+static int version(void)
+{
+	puts("heaplog " HEAPLOG_VERSION);
+	return fflush(stdout) == 0 ? CLI_OK : CLI_USAGE;
+}
+
 int main(int argc, char **argv)
 {
+	static char help_option[] = "--help";
 	const char *first = argc > 1 ? argv[1] : NULL;
 	const struct command *command;
 
@@ -61,11 +68,16 @@ int main(int argc, char **argv)
 		help(stdout);
 		return fflush(stdout) == 0 ? CLI_OK : CLI_USAGE;
 	}
-	if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
-		puts("heaplog " HEAPLOG_VERSION);
-		return fflush(stdout) == 0 ? CLI_OK : CLI_USAGE;
-	}
+	if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
+		return version();
 	command = find(first);
+	/* run has words of another command behind its own, and sees to these itself. */
+	if (command != NULL && command->function != cmd_run && argc > 2) {
+		if (strcmp(argv[2], "--version") == 0 || strcmp(argv[2], "-V") == 0)
+			return version();
+		if (strcmp(argv[2], "-h") == 0)
+			argv[2] = help_option;
+	}
 	if (command != NULL)
 		return command->function(argc - 1, argv + 1);
 	command = find(default_command);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PAGE_TASKS = 5000 }; /* of 200,000 the page would be of 600 MB, which no browser opens */
+
 static const char name[] = "heaplog report";
 
 static const char help[] =
@@ -25,7 +27,9 @@ static const char help[] =
     "      --warn SIZE      mark peaks above SIZE (default: HEAPLOG_WARN)\n"
     "      --memory SIZE    html: the machine's memory (default: this machine's, or its cgroup's limit)\n"
     "      --runs N         html, trace: the timelines of the last N runs (default 10)\n"
-    "  -o, --output FILE    write FILE, replaced in one step when all is well, instead of the standard output\n"
+    "  -o, --output FILE    write FILE instead of the standard output; a regular file is replaced in one step when "
+    "all\n"
+    "                       is well\n"
     "      --help\n\n"
     "A line that is no record is named on stderr and skipped. Exit status 2: wrong usage, or unreadable input.\n";
 
@@ -105,30 +109,60 @@ static void visit(void *context, const struct line *line)
 	runs_add(&report->runs, line, number);
 }
 
-/* Write the report to a new file beside path and rename it: who reads path finds the old or the new one, whole. */
-static bool write_file(struct report *report, const struct options *options)
+static bool write_out(struct report *report, const struct options *options)
 {
-	const size_t size = strlen(options->output) + sizeof ".XXXXXX";
+	bool written;
+
+	if (!report->out)
+		return false;
+	format_functions[options->format](report);
+	written = fflush(report->out) == 0 && !ferror(report->out);
+	return fclose(report->out) == 0 && written;
+}
+
+/* Write the report to a new file beside path and rename it: who reads path finds the old or the new one, whole. */
+static bool replace_file(struct report *report, const struct options *options, const char *path, mode_t mode)
+{
+	const size_t size = strlen(path) + sizeof ".XXXXXX";
 	char *temporary = must_realloc(NULL, size, 1);
-	const mode_t mask = umask(0);
 	bool written = false;
 	int fd;
 
-	umask(mask);
-	snprintf(temporary, size, "%s.XXXXXX", options->output);
+	snprintf(temporary, size, "%s.XXXXXX", path);
 	fd = mkstemp(temporary);
-	report->out = fd >= 0 ? fdopen(fd, "w") : NULL;
-	if (report->out) {
-		format_functions[options->format](report);
-		written = fflush(report->out) == 0 && !ferror(report->out) && fchmod(fd, 0666 & ~mask) == 0;
-		written = fclose(report->out) == 0 && written && rename(temporary, options->output) == 0;
-	}
-	if (!written) {
-		fprintf(stderr, "%s: %s: %s\n", name, options->output, strerror(errno));
-		if (fd >= 0)
+	if (fd >= 0) {
+		written = fchmod(fd, mode) == 0;
+		report->out = fdopen(fd, "w");
+		written = write_out(report, options) && written && rename(temporary, path) == 0;
+		if (!written)
 			unlink(temporary);
 	}
 	free(temporary);
+	return written;
+}
+
+/* A device, a fifo, somebody else's file, /dev/stdout: these are written to, not replaced, or root would lose its
+ * /dev/null. A link stays, and what it leads to is replaced. */
+static bool write_file(struct report *report, const struct options *options)
+{
+	const mode_t mask = umask(0);
+	char *target = realpath(options->output, NULL);
+	struct stat status;
+	bool written;
+
+	umask(mask);
+	if (stat(options->output, &status) != 0) {
+		written = replace_file(report, options, options->output, 0666 & ~mask);
+	} else if (!target || !S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_nlink > 1 ||
+		   strncmp(options->output, "/dev/", 5) == 0 || strncmp(options->output, "/proc/", 6) == 0) {
+		report->out = fopen(options->output, "w");
+		written = write_out(report, options);
+	} else {
+		written = replace_file(report, options, target, status.st_mode & 07777);
+	}
+	if (!written)
+		fprintf(stderr, "%s: %s: %s\n", name, options->output, strerror(errno));
+	free(target);
 	return written;
 }
 
@@ -152,6 +186,11 @@ int cmd_report(int argc, char **argv)
 	table_finish(&report.table);
 	table_sort(&report.table, (enum table_order)options.order);
 	runs_finish(&report.runs);
+	if (options.format == FORMAT_HTML && !options.top && report.table.count > PAGE_TASKS) {
+		fprintf(stderr, "%s: the page has the first %d of %u tasks; --top tells how many it is to have\n", name,
+			PAGE_TASKS, report.table.count);
+		options.top = PAGE_TASKS;
+	}
 	report.shown = options.top && options.top < report.table.count ? options.top : report.table.count;
 	for (uint32_t i = 0; i < report.table.count; i++)
 		report.several |= report.table.tasks[i].count > 1;

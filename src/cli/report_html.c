@@ -102,9 +102,11 @@ static void run(const struct report *report, const struct run *run)
 		fprintf(out, ",\"start\":%lld", (long long)(task->record.start_ms - run->start_ms));
 		top(out, task->top);
 		fputs(",\"series\":[", out); /* flat, and in KB: a curve of a few hundred pixels is not finer */
-		for (; line_next_sample(&at, &ms, &bytes); first = false)
-			fprintf(out, "%s%llu,%llu", first ? "" : ",", (unsigned long long)ms,
-				(unsigned long long)(bytes / 1024 + (bytes % 1024 >= 512)));
+		for (; line_next_sample(&at, &ms, &bytes); first = false) {
+			const unsigned long long kilobytes = bytes / 1024 + (bytes % 1024 >= 512);
+
+			fprintf(out, "%s%llu,%llu", first ? "" : ",", (unsigned long long)ms, kilobytes);
+		}
 		fputs("]}", out);
 	}
 	fputs("]}", out);

@@ -50,7 +50,8 @@ static void family(const struct report *report, const char *name, const char *un
 		if (!value(&report->table.tasks[i], &number))
 			continue;
 		sample(out, full, &report->table.tasks[i]);
-		fprintf(out, "%.17g\n", number);
+		/* Whole milliseconds and whole bytes: more digits would be those of the double. */
+		fprintf(out, "%.*f\n", strcmp(unit, "seconds") == 0 ? 3 : 0, number);
 	}
 }
 

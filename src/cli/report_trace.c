@@ -13,6 +13,12 @@
 /* Numbers of the trace's processes: far above any pid, which NX_PROFILE's events have. */
 enum { PROCESS_FIRST = 1000000000 };
 
+/* ,"KEY":ms in microseconds: without leading zeros, which JSON does not have. */
+static void microseconds(FILE *out, const char *key, int64_t ms)
+{
+	fprintf(out, ",\"%s\":%lld%s", key, (long long)ms, ms ? "000" : "");
+}
+
 static void event(FILE *out, const char *phase, const char *name, size_t process, size_t lane)
 {
 	fprintf(out, ",\n{\"ph\":\"%s\",\"pid\":%zu,\"tid\":%zu,\"name\":", phase, PROCESS_FIRST + process, lane);
@@ -35,14 +41,13 @@ static size_t lane_of(int64_t *ends, size_t *lanes, int64_t start, int64_t end)
 static void task_event(FILE *out, const struct run_task *task, size_t process, size_t lane)
 {
 	const struct table_record *record = &task->record;
-	const uint64_t duration = record->duration_ms == LINE_UNKNOWN ? 0 : record->duration_ms;
 	char text[FORMAT_TEXT];
 
 	event(out, "X", task->task, process, lane);
-	fprintf(out,
-		",\"cat\":\"heaplog\",\"ts\":%lld000,\"dur\":%llu000,\"args\":{\"peak_bytes\":%llu,\"peak\":\"%s\"",
-		(long long)record->start_ms, (unsigned long long)duration, (unsigned long long)record->peak,
-		format_peak(record->peak, task->metric, text));
+	microseconds(out, "ts", record->start_ms);
+	microseconds(out, "dur", record->duration_ms == LINE_UNKNOWN ? 0 : (int64_t)record->duration_ms);
+	fprintf(out, ",\"cat\":\"heaplog\",\"args\":{\"peak_bytes\":%llu,\"peak\":\"%s\"",
+		(unsigned long long)record->peak, format_peak(record->peak, task->metric, text));
 	fputs(",\"exit\":", out);
 	json_print(out, format_exit(record, text));
 	fputs("}}", out);
@@ -56,14 +61,14 @@ static void counter_events(FILE *out, const struct run_task *task, size_t proces
 
 	while (line_next_sample(&at, &ms, &bytes)) {
 		event(out, "C", task->task, process, 0);
-		fprintf(out, ",\"ts\":%lld000,\"args\":{\"bytes\":%llu}}",
-			(long long)(task->record.start_ms + (int64_t)ms), (unsigned long long)bytes);
+		microseconds(out, "ts", task->record.start_ms + (int64_t)ms);
+		fprintf(out, ",\"args\":{\"bytes\":%llu}}", (unsigned long long)bytes);
 		any = true;
 	}
 	if (any && task->record.duration_ms != LINE_UNKNOWN) { /* a counter keeps its value until it is told another */
 		event(out, "C", task->task, process, 0);
-		fprintf(out, ",\"ts\":%lld000,\"args\":{\"bytes\":0}}",
-			(long long)(task->record.start_ms + (int64_t)task->record.duration_ms));
+		microseconds(out, "ts", task->record.start_ms + (int64_t)task->record.duration_ms);
+		fputs(",\"args\":{\"bytes\":0}}", out);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "cli/summary.h"
 #include "cli/supervise.h"
 #include "heaplog.h"
+#include "record/size.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -113,7 +114,30 @@ static int cannot_run(const char *command, int error)
 		complain("%s: its interpreter (the \"#!\" line, or the loader) does not exist", command);
 	else
 		complain("%s: %s", command, strerror(error));
-	return error == ENOENT || error == ENOTDIR ? STATUS_NOT_FOUND : STATUS_DENIED;
+	return error == ENOENT ? STATUS_NOT_FOUND : STATUS_DENIED;
+}
+
+/* The environment as it was. setenv writes to an array of its own. */
+static char **untouched;
+
+static bool keep_environment(void)
+{
+	size_t count = 0;
+
+	while (environ && environ[count])
+		count++;
+	untouched = calloc(count + 1, sizeof *untouched);
+	if (untouched && count)
+		memcpy(untouched, environ, count * sizeof *untouched);
+	return untouched;
+}
+
+/* As if we were not there; why: the reason. */
+static int become_plain(char **command, const char *why)
+{
+	complain("%s; the command runs without heaplog", why);
+	execvpe(command[0], command, untouched ? untouched : environ);
+	return cannot_run(command[0], errno);
 }
 
 /* Nothing stands between: the command has our process, and whoever waits for us waits for it. */
@@ -130,6 +154,8 @@ static int become(char **command)
 	resolve_free(resolved);
 #endif
 	execvp(command[0], command);
+	if (errno == E2BIG) /* what we have added may be what is too much */
+		return become_plain(command, "arguments and environment are too long");
 	return cannot_run(command[0], errno);
 }
 
@@ -154,6 +180,12 @@ static bool is_waited_for(void)
 
 static _Noreturn void finish(const struct run_options *options, struct outcome outcome)
 {
+	if (outcome.no_child) {
+		char why[128];
+
+		snprintf(why, sizeof why, "cannot watch: %s", strerror(outcome.no_child));
+		_exit(become_plain(options->command, why));
+	}
 	if (outcome.error)
 		_exit(cannot_run(options->command[0], outcome.error));
 	supervise_end(outcome.status);
@@ -183,55 +215,110 @@ static int run_inside(const struct run_options *options)
 		return become(options->command);
 	}
 	outcome = supervise(options->command, environ, &companion);
-	if (!outcome.error)
-		summary_print(summary_close(source));
+	const int records = summary_close(source);
+
+	if (!outcome.error && !outcome.no_child)
+		summary_print(records, false);
 	finish(options, outcome);
+}
+
+/* What the library reads where it is loaded is read here where it is not, and complained of in the same words. */
+static void malformed(const char *variable, const char *value, const char *expected, const char *used)
+{
+	complain("%s=%s is not %s; using %s", variable, value, expected, used);
 }
 
 static uint32_t interval_of(const struct run_options *options)
 {
 	const char *value = getenv("HEAPLOG_INTERVAL_MS");
-	const unsigned long interval = value ? strtoul(value, NULL, 10) : 0;
+	char *end = NULL;
+	unsigned long interval = 0;
 
 	if (options->interval_ms)
 		return options->interval_ms;
-	return interval >= OPTIONS_INTERVAL_MIN_MS && interval <= OPTIONS_INTERVAL_MAX_MS ? (uint32_t)interval
-											  : INTERVAL_DEFAULT_MS;
+	if (!value || !*value)
+		return INTERVAL_DEFAULT_MS;
+	if (*value >= '0' && *value <= '9')
+		interval = strtoul(value, &end, 10);
+	if (end && !*end && interval >= OPTIONS_INTERVAL_MIN_MS && interval <= OPTIONS_INTERVAL_MAX_MS)
+		return (uint32_t)interval;
+	malformed("HEAPLOG_INTERVAL_MS", value, "a number of milliseconds from 10 to 60000", "500");
+	return INTERVAL_DEFAULT_MS;
+}
+
+static bool is_pss(const struct run_options *options)
+{
+	const char *value = options->metric ? options->metric : getenv("HEAPLOG_METRIC");
+
+	if (value && *value && strcmp(value, "rss") != 0 && strcmp(value, "pss") != 0)
+		malformed("HEAPLOG_METRIC", value, "rss or pss", "rss");
+	return value && strcmp(value, "pss") == 0;
+}
+
+/* What a task is, by --runner or HEAPLOG_TASK; NULL: as suits the program. */
+static const char *runner_of(const struct run_options *options)
+{
+	const char *value = options->runner ? options->runner : getenv("HEAPLOG_TASK");
+	struct task_rule rule;
+
+	if (!value || !*value)
+		return NULL;
+	if (strcmp(value, "turbo") != 0 && !task_rule_read(&rule, value)) {
+		malformed("HEAPLOG_TASK", value, "nx, npm, turbo, all or a pattern such as {VAR}:{VAR}", "all");
+		return NULL;
+	}
+	return value;
+}
+
+static void check_warn(void)
+{
+	const char *value = getenv("HEAPLOG_WARN");
+	uint64_t bytes;
+
+	if (value && *value && (heaplog_size_parse(value, &bytes) != 0 || bytes == 0)) {
+		malformed("HEAPLOG_WARN", value, "a size such as 800MB or 1.5GB", "no threshold");
+		unsetenv("HEAPLOG_WARN"); /* the table would say it again; the command has its own environment */
+	}
 }
 
 /* Without: nothing of the command's environment is touched. */
 static int run_outside(const struct run_options *options, const struct runner *runner, const struct elf *own)
 {
 	const char *results = options->results ? options->results : getenv("HEAPLOG_RESULTS");
-	const char *metric = options->metric ? options->metric : getenv("HEAPLOG_METRIC");
-	struct outside_settings settings = {.interval_ms = interval_of(options), .own = *own};
+	const char *which = runner_of(options);
+	struct outside_settings settings = {
+	    .interval_ms = interval_of(options),
+	    .pss = is_pss(options),
+	    .own = *own,
+	};
 	struct companion companion;
 	struct outside *outside;
 	struct outcome outcome;
 	unsigned tasks;
 	int error;
 
-	settings.pss = metric && strcmp(metric, "pss") == 0;
 	settings.results = results && *results ? results : NULL;
 	if (is_waited_for() || (options->summary == SUMMARY_NEVER && !settings.results))
 		return become(options->command);
-	settings.turbo = options->runner ? strcmp(options->runner, "turbo") == 0 : strcmp(runner->name, "turbo") == 0;
+	settings.turbo = which ? strcmp(which, "turbo") == 0 : strcmp(runner->name, "turbo") == 0;
 	if (settings.turbo)
 		settings.runner = "turbo";
-	task_rule_read(&settings.rule, settings.turbo ? "{TURBO_HASH}" : options->runner ? options->runner : "all");
+	task_rule_read(&settings.rule, settings.turbo ? "{TURBO_HASH}" : which ? which : "all");
+	check_warn();
 	settings.program = settings.turbo ? "turbo" : runner->name;
 	settings.records = summary_records();
 	outside = outside_create(&settings, &companion);
 	if (!outside)
 		return become(options->command);
-	outcome = supervise(options->command, environ, &companion);
+	outcome = supervise(options->command, untouched ? untouched : environ, &companion);
 	outside_destroy(outside, &tasks, &error);
 	if (options->warn) /* for the table; the command's environment is not touched */
 		put("HEAPLOG_WARN", options->warn);
 	if (error)
-		complain("%s: %s; records of this run are not kept there", settings.results, strerror(error));
-	if (!outcome.error && (options->summary == SUMMARY_ALWAYS || (options->summary == SUMMARY_AUTO && tasks)))
-		summary_print(settings.records);
+		complain("%s: %s; not all records of this run are kept there", settings.results, strerror(error));
+	if (!outcome.error && !outcome.no_child &&
+	    (options->summary == SUMMARY_ALWAYS || (options->summary == SUMMARY_AUTO && tasks)))
+		summary_print(settings.records, options->summary == SUMMARY_AUTO);
 	finish(options, outcome);
 }
 
@@ -283,6 +370,8 @@ int cmd_run(int argc, char **argv)
 		return usage("--runner: it is nx, npm, turbo, all or a pattern such as {VARIABLE}:{VARIABLE}");
 	if (!options.count)
 		return usage("no command");
+	if (!keep_environment())
+		return become(options.command);
 	if (is_off(&options) || is_nested())
 		return become(options.command);
 	if (elf_read("/proc/self/exe", &own) == 0 && getcwd(directory, sizeof directory)) {

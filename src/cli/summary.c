@@ -208,11 +208,11 @@ int summary_close(struct summary_source *source)
 	return records;
 }
 
-void summary_print(int records)
+void summary_print(int records, bool largest)
 {
 	struct stat status;
 	char path[64];
-	char *arguments[] = {(char[]){"report"}, path, NULL};
+	char *arguments[] = {(char[]){"report"}, path, (char[]){"--top"}, (char[]){"20"}, NULL};
 
 	if (records < 0)
 		return;
@@ -225,6 +225,8 @@ void summary_print(int records)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", records);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	optind = 0;
-	cmd_report(2, arguments);
+	if (!largest)
+		arguments[2] = NULL;
+	cmd_report(largest ? 4 : 2, arguments);
 	close(records);
 }

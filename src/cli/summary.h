@@ -4,6 +4,8 @@
 
 #include "cli/supervise.h"
 
+#include <stdbool.h>
+
 /* A descriptor for records that only this process reads: nameless, in memory. -1: there is none. */
 int summary_records(void);
 
@@ -18,7 +20,8 @@ struct summary_source *summary_open(struct companion *companion);
  * appended meanwhile are left out. */
 int summary_close(struct summary_source *source);
 
-/* Print the table of these records on stderr, and close the descriptor. */
-void summary_print(int records);
+/* Print the table of these records on stderr, and close the descriptor. largest: only the 20 largest tasks, as the
+ * library's own table has them. */
+void summary_print(int records, bool largest);
 
 #endif

@@ -133,7 +133,7 @@ struct outcome supervise(char *const argv[], char *const envp[], const struct co
 	int report[2];
 
 	if (pipe2(report, O_CLOEXEC) != 0)
-		return (struct outcome){.error = errno};
+		return (struct outcome){.no_child = errno};
 	watched_signals(&set);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &supervisor.before); /* from here on none is lost, and none hits the wrong one */
@@ -143,15 +143,16 @@ struct outcome supervise(char *const argv[], char *const envp[], const struct co
 	supervisor.child = fork();
 	if (supervisor.child == 0)
 		become(argv, envp, &supervisor, self, report[1]);
-	outcome.error = supervisor.child < 0 ? errno : 0;
+	outcome.no_child = supervisor.child < 0 ? errno : 0;
 	close(report[1]);
-	if (!outcome.error && read(report[0], &outcome.error, sizeof outcome.error) != sizeof outcome.error)
+	if (!outcome.no_child && read(report[0], &outcome.error, sizeof outcome.error) != sizeof outcome.error)
 		outcome.error = 0;
 	close(report[0]);
-	if (outcome.error) {
+	if (outcome.error || outcome.no_child) {
 		if (supervisor.child > 0)
 			waitpid(supervisor.child, NULL, 0);
 		witness_stop(&supervisor.witness);
+		sigaction(SIGCHLD, &supervisor.child_action, NULL);
 		sigprocmask(SIG_SETMASK, &supervisor.before, NULL);
 		return outcome;
 	}

@@ -21,8 +21,9 @@ struct companion {
 };
 
 struct outcome {
-	int error;  /* errno of fork or exec; 0: it ran */
-	int status; /* as of waitpid */
+	int error;    /* errno of exec; 0: it ran */
+	int no_child; /* errno where no process or descriptor was to be had: nothing has happened, error is 0 */
+	int status;   /* as of waitpid */
 };
 
 /* fork, execvpe(argv[0], argv, envp), and wait for the end. Signals that reach this process alone are passed on to the

@@ -134,10 +134,9 @@ static int by_size(const void *a, const void *b)
 
 uint64_t table_median(uint64_t *values, size_t count)
 {
-	if (count > 1)
-		qsort(values, count, sizeof *values, by_size);
 	if (count == 0)
 		return 0;
+	qsort(values, count, sizeof *values, by_size);
 	const uint64_t low = values[(count - 1) / 2], high = values[count / 2];
 	return low + (high - low) / 2;
 }

@@ -46,9 +46,10 @@ static uint64_t age_ns(const struct heaplog_board_figures *figures)
 	return end > figures->start_ns ? end - figures->start_ns : 0;
 }
 
+/* Of a runner in another pid namespace nobody here can tell whether it lives: it does not count. */
 static bool runs(const struct boards_task *task)
 {
-	return task->figures.state == HEAPLOG_BOARD_RUNNING && task->state != BOARDS_GONE;
+	return task->figures.state == HEAPLOG_BOARD_RUNNING && task->state == BOARDS_LIVES;
 }
 
 static int descending(uint64_t a, uint64_t b)
@@ -89,6 +90,8 @@ static const char *now_text(const struct boards_task *task, char text[static FOR
 
 	if (figures->state == HEAPLOG_BOARD_RUNNING && task->state == BOARDS_GONE)
 		return "lost"; /* with its runner */
+	if (figures->state == HEAPLOG_BOARD_RUNNING && task->state == BOARDS_UNKNOWN)
+		return "?";
 	if (figures->state == HEAPLOG_BOARD_RUNNING) {
 		heaplog_size_format(figures->current_bytes, text);
 		return figures->current_bytes ? text : "-"; /* not yet measured, or about to be reaped */

@@ -32,6 +32,13 @@ static size_t cut(char *text, size_t used)
 	return used + sizeof ellipsis - 1;
 }
 
+bool command_is_line(char *const argv[])
+{
+	/* "-c", also "-ec", "-lc". */
+	return argv[0] && argv[1] && argv[2] && is_shell(argv[0]) && argv[1][0] == '-' &&
+	       argv[1][strlen(argv[1]) - 1] == 'c';
+}
+
 size_t command_text(char *const argv[], char *text, size_t size)
 {
 	size_t used = 0;
@@ -42,9 +49,8 @@ size_t command_text(char *const argv[], char *text, size_t size)
 		return 0;
 	while (argv[last + 1])
 		last++;
-	/* "-c", also "-ec", "-lc". What follows TEXT are its parameters. */
-	if (last >= 2 && is_shell(argv[0]) && argv[1][0] == '-' && argv[1][strlen(argv[1]) - 1] == 'c')
-		at = last = 2;
+	if (command_is_line(argv))
+		at = last = 2; /* what follows TEXT are its parameters */
 	for (; at <= last; at++) {
 		for (const char *byte = argv[at]; *byte; byte++) {
 			if (used + 1 == size)

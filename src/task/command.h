@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Is argv a shell's that is to run a line ("sh -c TEXT")? */
+bool command_is_line(char *const argv[]);
+
 /* Write argv as one line, with a NUL, to text[0..size): what a shell is to run ("sh -c TEXT") is TEXT, all else the
  * arguments with spaces between them. Control characters are spaces; what does not fit ends with an ellipsis. Returns
  * the length; 0 when there is nothing to say. size is at least 8. */

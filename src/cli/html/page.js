@@ -146,7 +146,9 @@ const colour = (task) => task && task.colour >= 0 ? "var(--c" + task.colour + ")
 
 /* Round steps for an axis: at most count of them up to most. */
 function steps(most, count, units) {
-	const unit = units.find((value) => most / value <= count) || units[units.length - 1];
+	let unit = units.find((value) => most / value <= count) || units[units.length - 1];
+	while (most / unit > count) /* beyond the table, a year 9999 among the records: never more lines than fit */
+		unit *= 2;
 	const all = [];
 	for (let value = unit; value <= most; value += unit)
 		all.push(value);
