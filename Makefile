@@ -70,7 +70,7 @@ $(LIB): $(LIB_OBJ) $(BUILD)/libheaplog.map
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/tests/torture.c.o $(PURE_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  TEST  $@")
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -o $@ $< $(BUILD)/tests/torture.c.o $(PURE_OBJ) $(TEST_LIBS) -lcmocka -lbsd -lpthread
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -o $@ $< $(BUILD)/tests/torture.c.o $(PURE_OBJ) $(TEST_LIBS) -lcmocka -lpthread
 $(BUILD)/tests/torture.c.o: tests/torture.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c $< -o $@

@@ -15,7 +15,6 @@ need gcc gcc
 need make make
 need binutils readelf
 need libc6-dev /usr/include/stdio.h
-need libbsd-dev /usr/include/bsd/stdlib.h
 need libncurses-dev /usr/include/curses.h
 if [ "${1:-}" != quickstart ]; then
 	need libcmocka-dev /usr/include/cmocka.h

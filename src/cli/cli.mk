@@ -1,4 +1,4 @@
-# build/heaplog: the command. Unlike the library it is an ordinary program: stdio, malloc and libbsd are at home here.
+# build/heaplog: the command. Unlike the library it is an ordinary program: stdio and malloc are at home here.
 HEAPLOG   := $(BUILD)/heaplog
 # SCREEN: what `heaplog top` draws with. curses, or ansi, which needs no library (src/cli/screen.h).
 SCREEN    ?= curses

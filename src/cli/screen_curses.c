@@ -2,6 +2,7 @@
 #include "cli/screen.h"
 
 #include <curses.h>
+#include <term.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,6 +15,13 @@ bool screen_open(void)
 	if (!screen)
 		return false;
 	set_term(screen);
+	/* ncurses takes a terminal that cannot place its cursor (dumb), and draws rows that scroll away. */
+	const char *place = tigetstr("cup");
+
+	if (!place || place == (const char *)-1) {
+		screen_close();
+		return false;
+	}
 	cbreak();
 	noecho();
 	keypad(stdscr, TRUE);
