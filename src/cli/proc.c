@@ -38,6 +38,10 @@ int proc_stat(pid_t pid, struct proc_stat *stat)
 			stat->started = strtoull(at, NULL, 10);
 		else if (field == 48)
 			stat->image = strtoull(at, NULL, 10);
+		else if (field == 51 && stat->image && strtoull(at, NULL, 10) == 0)
+			/* In the middle of an exec: the end of the environment is set after all words are there (setup_arg_pages,
+			 * create_elf_tables). They would be read as none. */
+			stat->has_execed = false;
 		else if (field == 52) {
 			stat->exit_status = (int)strtol(at, NULL, 10);
 			stat->has_exit_status = stat->zombie;

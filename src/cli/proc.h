@@ -12,7 +12,7 @@ enum { PROC_WORDS = 8192, PROC_TEXT = 1 << 19 };
 struct proc_stat {
 	pid_t parent;
 	bool zombie;
-	bool has_execed;      /* since its fork (PF_FORKNOEXEC is clear) */
+	bool has_execed;      /* since its fork (PF_FORKNOEXEC is clear), and its words can be read */
 	uint64_t started;     /* clock ticks since boot */
 	uint64_t image;       /* changes with every exec (where the arguments are); 0 where it may not be known */
 	int exit_status;      /* as of waitpid; of a zombie of this user's */

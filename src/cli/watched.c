@@ -52,7 +52,8 @@ static void name_command(struct watched *task)
 	char text[TASK_NAME_MAX];
 	struct proc_stat stat;
 
-	if (task->named || proc_stat(task->pid, &stat) != 0 || stat.zombie || stat.image == task->image)
+	if (task->named || proc_stat(task->pid, &stat) != 0 || stat.zombie || !stat.has_execed ||
+	    stat.image == task->image)
 		return;
 	task->image = stat.image;
 	if (!proc_words(task->pid, "cmdline", &arguments) || !command_text(arguments.words, text, sizeof text))
