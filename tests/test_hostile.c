@@ -77,15 +77,56 @@ static void test_restless(void **state)
 		assert_true(peak >= HELD_B && peak <= HELD_B + MARGIN);
 		while (rounds > result->output && rounds[-1] >= '0' && rounds[-1] <= '9')
 			rounds--;
-		print_message("%.40s\n", rounds);
+		print_message("%.*s\n", (int)strcspn(rounds, "\n"), rounds);
 	}
 	assert_plain("results");
+}
+
+/* Something stands already where the board's file would be. It is not opened, followed or written, and the task has its
+ * figure without a board, in the usual mode. */
+/* [req: H-81] */
+static void test_board_name_is_taken(void **state)
+{
+	static const char *const kinds[] = {
+	    "mkfifo heaplog/$$", "ln -s $PWD/victim heaplog/$$",  "ln victim heaplog/$$",
+	    "mkdir heaplog/$$",  "ln -s /nonexistent heaplog/$$", "head -c 4000000 /dev/zero >heaplog/$$"};
+	char script[9000], here[300], runtime[400];
+	char *argv[] = {S("/bin/sh"), S("-c"), script, NULL};
+	char *entries[] = {S("PATH=/usr/bin:/bin"), runtime, S("NX_LOG_HEAP_USAGE=true"), NULL, NULL};
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof here));
+	assert_int_equal(chmod(here, 0700), 0);
+	snprintf(runtime, sizeof runtime, "XDG_RUNTIME_DIR=%s", here);
+	for (size_t i = 0; i < 2 * sizeof kinds / sizeof *kinds; i++) {
+		struct torture_result *result;
+
+		entries[3] = i % 2 ? S("HEAPLOG_EXACT=1") : NULL;
+		snprintf(script, sizeof script,
+			 "rm -rf heaplog; mkdir -m 700 heaplog; echo mine >victim; %s; %s exec %s -t p build - %s hold "
+			 "20 200",
+			 kinds[i / 2], torture_preload(), torture_path("tests/helper_runner"),
+			 torture_path("tests/helper_task"));
+		result = torture_run(argv, entries);
+		assert_int_equal(result->status, 0);
+		assert_string_equal(result->errors, "");
+		/* In the exact mode the task is left without the library where there is no board. */
+		assert_true(peak_of(result->output, "p") >= 20 && peak_of(result->output, "p") < 20 + MARGIN);
+		FILE *victim = fopen("victim", "r");
+		char text[16] = "";
+
+		assert_non_null(victim);
+		assert_int_equal(fread(text, 1, sizeof text - 1, victim), 5);
+		assert_string_equal(text, "mine\n");
+		fclose(victim);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_restless),
+	    TORTURE(test_board_name_is_taken),
 	};
 
 	if (torture_sanitized())

@@ -252,10 +252,10 @@ static void visit_orphan(struct heaplog_tree *tree, pid_t pid, const void *conte
 		tree_add(tree, pid, 1, false);
 }
 
-void tree_each_orphan(struct heaplog_tree *tree, void (*visit)(struct heaplog_tree *, pid_t, const void *),
-		      const void *context)
+void tree_each_orphan(struct heaplog_tree *tree, size_t first,
+		      void (*visit)(struct heaplog_tree *, pid_t, const void *), const void *context)
 {
-	for (size_t i = 0; i < tree->ancestor_count; i++)
+	for (size_t i = first; i < tree->ancestor_count; i++)
 		if (tree->ancestors[i].fd >= 0)
 			each_child(tree, tree->ancestors[i].fd, visit, context);
 }
@@ -294,7 +294,7 @@ void tree_discover(struct heaplog_tree *tree)
 		if (!anew)
 			walk(tree);
 		if (tree->options.belongs)
-			tree_each_orphan(tree, visit_orphan, &ids);
+			tree_each_orphan(tree, 0, visit_orphan, &ids);
 	}
 	ids_done(tree, ids.to);
 }

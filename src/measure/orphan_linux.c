@@ -198,5 +198,6 @@ void tree_see_elders(struct heaplog_tree *tree)
 		return;
 	tree->elders_seen = true;
 	ask(tree);
-	tree_each_orphan(tree, see, NULL);
+	/* Not in this process itself, should it take orphans: these come after it, and its tasks are its children, too. */
+	tree_each_orphan(tree, tree->ancestors[0].pid == getpid() ? 1 : 0, see, NULL);
 }

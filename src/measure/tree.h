@@ -117,9 +117,9 @@ pid_t tree_last_id(const struct heaplog_tree *tree);
 /* Is pid init, or another process that this one descends from, or this one where it takes orphans? */
 bool tree_is_ancestor(const struct heaplog_tree *tree, pid_t pid);
 
-/* Call visit for every child of those that are known to have any. */
-void tree_each_orphan(struct heaplog_tree *tree, void (*visit)(struct heaplog_tree *, pid_t, const void *),
-		      const void *context);
+/* Call visit for every child of the ancestors from the first-th on. */
+void tree_each_orphan(struct heaplog_tree *tree, size_t first,
+		      void (*visit)(struct heaplog_tree *, pid_t, const void *), const void *context);
 
 /* orphan_linux.c: does pid, the child of an ancestor, belong to the task? */
 bool tree_takes_orphan(struct heaplog_tree *tree, pid_t pid);
