@@ -32,9 +32,8 @@ static bool may_be(const struct kernel_action *action, bool blocked)
 /* The second sign, since many block a signal for other reasons (timeout all that it handles, and for its whole life): a
  * handler returns to the restorer, so that the restorer's address is on the stack above us. An old one that nothing has
  * overwritten may be as well. Each word of the caller's frames, which begin at here, is read, whatever it belongs to. */
-__attribute__((no_sanitize_address, no_sanitize_thread)) static bool is_on_stack(uintptr_t here,
-										   const uintptr_t *restorers,
-										   size_t count)
+__attribute__((no_sanitize_address, no_sanitize_thread)) static bool
+is_on_stack(uintptr_t here, const uintptr_t *restorers, size_t count)
 {
 	const uintptr_t top = (uintptr_t)getauxval(AT_RANDOM); /* above main */
 	stack_t alternate;

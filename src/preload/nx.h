@@ -20,7 +20,7 @@ struct nx_line {
 	enum nx_form form;
 	bool cached;      /* "[local cache]", "[remote cache]", "[existing outputs match ...]" */
 	bool coloured;    /* the chunk carries SGR sequences */
-	bool bare;        /* without "nx run", as Lerna has it: only the name of a task that ended makes it a result line */
+	bool bare;        /* without "nx run", as Lerna has it: a result line only where a task of that name ended */
 	size_t insert_at; /* where a suffix goes: the end, or before the newline */
 	size_t id_at;     /* where the task's name begins in the chunk; SGR sequences may stand inside it */
 };
