@@ -283,7 +283,7 @@ def modes(major):
         table['pipe: run-one, summary'] = one(('--output-style=summary',), dep='own', bad='inline', cached='none', hit='none')
         table['pipe: static-failures-only'] = many(('--output-style=static-failures-only',))
         table['terminal: static-failures-only'] = many(('--output-style=static-failures-only',), where='terminal')
-        table['pipe: run-one, static-failures-only'] = one(('--output-style=static-failures-only',))
+        table['pipe: run-one, static-failures-only'] = one(('--output-style=static-failures-only',), own='inline')
     if major >= 21:
         tui = {'NX_TUI': 'true'}
         table['terminal: dynamic-legacy'] = many(('--output-style=dynamic-legacy',), where='terminal')
