@@ -22,7 +22,7 @@ static bool differs(uint64_t a, uint64_t b)
  * thousand tasks at once that took longer than the looks). */
 static void *map(size_t size)
 {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory != MAP_FAILED)
 		madvise(memory, size, MADV_DONTFORK);

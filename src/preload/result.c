@@ -21,6 +21,15 @@ enum { RESULT_FDS_FROM = 512, TABLE_SIZE = 4096 };
 
 static unsigned open_results; /* under the lock */
 
+/* The descriptors once more, for children: these have no tasks. Where open_results is 0 there is none. */
+static struct kept {
+	bool used;
+	int fd;
+	dev_t device;
+	ino_t inode;
+} kept[RESULT_FDS_MAX];
+static unsigned kept_end; /* from here on none was ever used */
+
 static size_t digits(uint64_t value, size_t width, char *text)
 {
 	char reversed[20];
@@ -54,12 +63,16 @@ const char *result_run(void)
 	return id;
 }
 
-static bool is_ours(const struct task *task)
+static bool is(int fd, dev_t device, ino_t inode)
 {
 	struct stat status;
 
-	return task->fd >= 0 && fstat(task->fd, &status) == 0 && status.st_dev == task->device &&
-	       status.st_ino == task->inode;
+	return fd >= 0 && fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+
+static bool is_ours(const struct task *task)
+{
+	return is(task->fd, task->device, task->inode);
 }
 
 /* By number: libc's close is a cancellation point, and this runs after the wait that took the child, under the lock. */
@@ -68,17 +81,41 @@ static void close_fd(int fd)
 	syscall(SYS_close, fd);
 }
 
-bool result_any(void)
+void result_forked(void)
 {
-	return open_results > 0;
+	for (unsigned i = 0; open_results && i < kept_end; i++)
+		if (kept[i].used && is(kept[i].fd, kept[i].device, kept[i].inode))
+			close_fd(kept[i].fd);
+	open_results = kept_end = 0;
+}
+
+static void keep(const struct task *task)
+{
+	unsigned at = 0;
+
+	while (at < kept_end && kept[at].used)
+		at++;
+	kept[at] = (struct kept){.used = true, .fd = task->fd, .device = task->device, .inode = task->inode};
+	if (at == kept_end)
+		kept_end++;
+	open_results++;
+}
+
+static void forget(const struct task *task)
+{
+	for (unsigned at = 0; at < kept_end; at++)
+		if (kept[at].used && kept[at].fd == task->fd && kept[at].inode == task->inode) {
+			kept[at].used = false;
+			open_results--;
+		}
 }
 
 void result_drop(struct task *task)
 {
-	if (is_ours(task)) {
+	if (is_ours(task))
 		close_fd(task->fd);
-		open_results--;
-	}
+	if (task->fd >= 0)
+		forget(task);
 	task->fd = -1;
 }
 
@@ -139,7 +176,7 @@ static void make_fd(struct task *task)
 		task->fd = fd;
 		task->device = status.st_dev;
 		task->inode = status.st_ino;
-		open_results++;
+		keep(task);
 	} else {
 		close_fd(fd);
 	}

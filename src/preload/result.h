@@ -21,8 +21,8 @@ void result_reserve(void);
 /* Close the task's result fd if the number still is ours. */
 void result_drop(struct task *task);
 
-/* Are there any? Async-signal-safe. */
-bool result_any(void);
+/* In the child of a fork: close what is not its to inherit. Async-signal-safe. */
+void result_forked(void);
 
 /* What the suffix of the task says. The peak is as the result fd has it, or the task's own copy when the program has
  * closed the fd. */

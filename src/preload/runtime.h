@@ -36,13 +36,16 @@ struct runtime {
 };
 extern struct runtime heaplog_runtime;
 
+struct task;
+
 /* What a fork child must not believe about itself. The page is MADV_WIPEONFORK: a child by fork, _Fork or clone sees
  * zeros without any atfork handler; a child by vfork sees its parent's values, and an owner that is not itself. */
 struct process {
-	_Atomic pid_t owner;      /* whose board and tasks these are; 0: nobody's yet */
-	_Atomic uint32_t lock;    /* futex: 0 free, 1 held, 2 held and waited for */
-	_Atomic uint32_t pending; /* tasks that ended and are not annotated: the write hook's fast path */
-	_Atomic uint32_t threads; /* sampler threads */
+	_Atomic pid_t owner;             /* whose board and tasks these are; 0: nobody's yet */
+	_Atomic uint32_t lock;           /* futex: 0 free, 1 held, 2 held and waited for */
+	_Atomic uint32_t pending;        /* tasks that ended and are not annotated: the write hook's fast path */
+	_Atomic uint32_t threads;        /* sampler threads */
+	struct task *_Atomic first_task; /* their memory is not the child's */
 	/* Of the sampler threads, each of which has a place: which are taken, where it waits, and a child that it is to
 	 * see to because there can be no further thread; 0: none. */
 	_Atomic uint64_t places[RUNTIME_SAMPLERS / 64];

@@ -439,7 +439,8 @@ void sampler_run(pid_t pid, uint32_t place)
 	if (!private_descriptors() || !procfs_is_ours("/proc"))
 		return;
 	prctl(PR_SET_NAME, "heaplog");
-	sampler = mmap(NULL, sizeof *sampler, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sampler =
+	    mmap(NULL, sizeof *sampler, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (sampler == MAP_FAILED)
 		return;
 	madvise(sampler, sizeof *sampler, MADV_DONTFORK);

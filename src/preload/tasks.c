@@ -15,11 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct task *_Atomic first_task;
-
 void tasks_forget(void)
 {
-	atomic_store(&first_task, NULL);
+	atomic_store(&heaplog_process->first_task, NULL);
 	board_file_forget();
 	closing_forget();
 	/* In the process that was started, and not forked, the first header came before its first child. */
@@ -29,7 +27,7 @@ void tasks_forget(void)
 
 struct task *tasks_first(void)
 {
-	return atomic_load(&first_task);
+	return atomic_load(&heaplog_process->first_task);
 }
 
 const char *task_text(const struct task *task, uint32_t offset)
@@ -144,10 +142,11 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 			    0);
 		if (task == MAP_FAILED)
 			return NULL;
-		/* Where pages are larger this fails, which does no harm. */
-		madvise(&task->peak, sizeof *task - offsetof(struct task, peak), MADV_DONTFORK);
+		/* With a thousand tasks at once forks took longer than looks: no child needs this, and after each fork
+		 * the next write to each page would copy it. A child's list is empty (runtime.h). */
+		madvise(task, sizeof *task, MADV_DONTFORK);
 		atomic_store(&task->next, tasks_first());
-		atomic_store(&first_task, task);
+		atomic_store(&heaplog_process->first_task, task);
 	}
 	task->pid = slot->pid;
 	task->start_ns = atomic_load(&slot->start_ns);
@@ -475,8 +474,6 @@ void tasks_forked(void)
 {
 	const int saved = errno;
 
-	if (result_any())
-		for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
-			result_drop(task);
+	result_forked();
 	errno = saved;
 }

@@ -11,8 +11,6 @@
 
 #include <sys/resource.h>
 
-enum { TASK_UNFORKED = 4096 };
-
 enum task_state {
 	TASK_RUNNING,
 	TASK_FINISHED,   /* all its known children are reaped; a result line may follow, or another child */
@@ -60,9 +58,7 @@ struct task {
 	char text[BOARD_TEXT];
 	char name[BOARD_TEXT + 4];        /* project:target[:configuration], or what HEAPLOG_TASK makes of it */
 	struct heaplog_board_task *place; /* in the board's file; NULL: none */
-	/* From here on it is not copied into a child that the runner forks (tasks.c): no child needs it, and after each
-	 * fork the sampler's next write to each page would copy it. */
-	_Alignas(TASK_UNFORKED) struct heaplog_peak peak; /* the sampler's */
+	struct heaplog_peak peak;         /* the sampler's */
 	/* Two, so that the sampler writes one while the other is read; see tasks_publish. */
 	struct heaplog_summary summary[2];
 	/* Two as well: one may be on its way to a slow file while the next command ends. record_at: the newer. */
