@@ -93,8 +93,6 @@
 /* What /proc/PID/fd/N of a result begins with; the task follows. */
 #define HEAPLOG_RESULT_LINK "/memfd:heaplog:"
 
-#ifdef __linux__
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -402,6 +400,8 @@ static inline ssize_t heaplog_record_string(const char *line, const char *key, c
 	errno = error;
 	return -1;
 }
+
+#ifdef __linux__
 
 /* ---- result fds ---- */
 

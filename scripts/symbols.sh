@@ -16,7 +16,7 @@ case $2 in
 esac
 
 names() {
-	sed -n 's/^SYMBOL(\([^,]*\),.*/\1/p; s/^ALIAS(\([^,]*\),.*/\1/p' "$def" |
+	sed -n 's/^\(LINUX_\)*SYMBOL(\([^,]*\),.*/\2/p; s/^ALIAS(\([^,]*\),.*/\1/p' "$def" |
 		if [ "$arch" = x86_64 ] || [ "$arch" = aarch64 ]; then cat; else grep -v vfork; fi | sort
 }
 

@@ -1,4 +1,5 @@
 #include "cli/options.h"
+#include "measure/summary.h"
 
 #include "cli/find.h"
 #include "record/size.h"
@@ -93,8 +94,8 @@ static bool set(struct run_options *options, const char *name, const char *value
 	}
 	if (strcmp(name, "--metric") == 0) {
 		options->metric = value;
-		return strcmp(value, "rss") == 0 || strcmp(value, "pss") == 0 ||
-		       fail(options, name, value, "it is rss or pss");
+		return strcmp(value, "rss") == 0 || strcmp(value, HEAPLOG_OTHER_METRIC) == 0 ||
+		       fail(options, name, value, "it is rss or " HEAPLOG_OTHER_METRIC);
 	}
 	if (strcmp(name, "--warn") == 0) {
 		options->warn = value;

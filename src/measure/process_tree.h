@@ -9,6 +9,7 @@ struct heaplog_tree; /* lives in its own mapping; no malloc anywhere */
 enum heaplog_metric {
 	HEAPLOG_METRIC_RSS, /* resident set size */
 	HEAPLOG_METRIC_PSS, /* proportional set size: a page that n processes share counts 1/n in each */
+	HEAPLOG_METRIC_FOOTPRINT = HEAPLOG_METRIC_PSS, /* macOS, in its place: physical footprint */
 };
 
 struct heaplog_tree_options {

@@ -6,6 +6,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What HEAPLOG_METRIC may name besides rss: where the kernel counts a page that n processes share 1/n in each, that; on
+ * macOS the physical footprint, which Activity Monitor shows. */
+#ifdef __APPLE__
+#define HEAPLOG_OTHER_METRIC "footprint"
+#else
+#define HEAPLOG_OTHER_METRIC "pss"
+#endif
+
 enum { HEAPLOG_TOP_MAX = 8, HEAPLOG_SERIES_MAX = 120, HEAPLOG_COMMAND_MAX = 128 };
 
 /* One process at the moment of the peak. */

@@ -1,5 +1,6 @@
 #include "preload/annotate.h"
 
+#include "measure/summary.h"
 #include "record/record.h"
 #include "record/size.h"
 
@@ -97,7 +98,7 @@ size_t annotate_suffix(const struct figure *figure, bool coloured, char text[sta
 	append(&suffix, figure->last ? " (last peak: " : " (peak: ");
 	append(&suffix, size);
 	if (figure->pss)
-		append(&suffix, " pss");
+		append(&suffix, " " HEAPLOG_OTHER_METRIC);
 	append_notes(&suffix, figure, ", ");
 	append(&suffix, ")");
 	if (coloured)

@@ -345,7 +345,7 @@ static void write_names(struct task *task, struct heaplog_board_figures *figures
 	figures->start_ms = (int64_t)task->start.tv_sec * 1000 + task->start.tv_nsec / 1000000;
 	figures->interval_ms = heaplog_runtime.interval_ms;
 	figures->origin = task->origin;
-	put_text(figures->metric, sizeof figures->metric, heaplog_runtime.pss ? "pss" : "rss");
+	put_text(figures->metric, sizeof figures->metric, heaplog_runtime.pss ? HEAPLOG_OTHER_METRIC : "rss");
 	put_text(figures->name, sizeof figures->name, task->name);
 	put_text(figures->project, sizeof figures->project, task_text(task, task->project));
 	put_text(figures->target, sizeof figures->target, task_text(task, task->target));

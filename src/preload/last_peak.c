@@ -1,5 +1,6 @@
 #include "preload/last_peak.h"
 
+#include "measure/summary.h"
 #include "heaplog.h"
 #include "preload/runtime.h"
 
@@ -95,8 +96,8 @@ bool last_peak_find(const char *text, size_t size, const char *chunk, size_t len
 		    !names(record, chunk, length, line))
 			continue;
 		*figure = (struct figure){.peak = peak, .last = true};
-		figure->pss =
-		    heaplog_record_string(record, "metric", metric, sizeof metric) > 0 && strcmp(metric, "pss") == 0;
+		figure->pss = heaplog_record_string(record, "metric", metric, sizeof metric) > 0 &&
+			      strcmp(metric, HEAPLOG_OTHER_METRIC) == 0;
 		return true;
 	}
 	return false;

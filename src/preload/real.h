@@ -47,7 +47,9 @@ static inline const struct real *real(void)
 
 /* A second name for a wrapper, with the attributes that libc's header gave the first: gcc warns where they differ,
  * clang neither knows "copy" nor asks for it. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__APPLE__) /* such names are Linux's */
+#define HEAPLOG_ALIAS(alias_name, name) extern struct real heaplog_real
+#elif defined(__GNUC__) && !defined(__clang__)
 #define HEAPLOG_ALIAS(alias_name, name) \
 	HEAPLOG_EXPORT extern __typeof__(name) alias_name __attribute__((alias(#name), copy(name)))
 #else

@@ -199,7 +199,7 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 	    .exit_value = task->exit_value,
 	    .oom = task->cause.oom,
 	    .interval_ms = summary->interval_ms,
-	    .metric = heaplog_runtime.pss ? "pss" : "rss",
+	    .metric = heaplog_runtime.pss ? HEAPLOG_OTHER_METRIC : "rss",
 	    .summary = summary,
 	};
 

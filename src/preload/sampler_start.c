@@ -18,9 +18,13 @@ enum { STACK_SIZE = 128 * 1024 }; /* and what the program's thread-local storage
 /* The number of links of this directory is two and the threads. */
 static bool has_threads(void)
 {
+#ifdef __APPLE__
+	return darwin_has_threads();
+#else
 	struct stat status;
 
 	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
+#endif
 }
 
 static bool is_taken(uint32_t place)

@@ -1,5 +1,6 @@
 #include "preload/settings.h"
 
+#include "measure/summary.h"
 #include "task/environment.h"
 #include "preload/runtime.h"
 #include "record/board_layout.h"
@@ -47,8 +48,8 @@ bool settings_parent_has_us(void)
 		length += (size_t)got;
 	syscall(SYS_close, fd);
 	for (size_t at = 0; at < length && !found; at += strlen(text + at) + 1)
-		found = strncmp(text + at, "LD_PRELOAD=", 11) == 0 &&
-			environment_has_token(text + at + 11, heaplog_runtime.library);
+		found = strncmp(text + at, PRELOAD, sizeof PRELOAD - 1) == 0 &&
+			environment_has_token(text + at + sizeof PRELOAD - 1, heaplog_runtime.library);
 	if (text != MAP_FAILED)
 		munmap(text, SIZE);
 	return found;
@@ -141,9 +142,9 @@ void settings_read(void)
 	if (!task_rule_read(&heaplog_runtime.rule, task))
 		malformed("HEAPLOG_TASK", task, "nx, npm, all or a pattern such as {VARIABLE}:{VARIABLE}[:{VARIABLE}]",
 			  "nx");
-	heaplog_runtime.pss = metric && strcmp(metric, "pss") == 0;
+	heaplog_runtime.pss = metric && strcmp(metric, HEAPLOG_OTHER_METRIC) == 0;
 	if (metric && *metric && !heaplog_runtime.pss && strcmp(metric, "rss") != 0)
-		malformed("HEAPLOG_METRIC", metric, "rss or pss", "rss");
+		malformed("HEAPLOG_METRIC", metric, "rss or " HEAPLOG_OTHER_METRIC, "rss");
 	if (warn && *warn &&
 	    (heaplog_size_parse(warn, &heaplog_runtime.warn_bytes) != 0 || !heaplog_runtime.warn_bytes))
 		malformed("HEAPLOG_WARN", warn, "a size such as 800MB or 1.5GB", "no threshold");
@@ -183,7 +184,7 @@ bool settings_are_mentioned(void)
 		if (after(*entry, "NX_LOG_HEAP_USAGE=") || after(*entry, "HEAPLOG="))
 			return true;
 		/* A token with the mark of a task (exact.h). */
-		for (const char *at = after(*entry, "LD_PRELOAD="); at && *at; at++)
+		for (const char *at = after(*entry, PRELOAD); at && *at; at++)
 			if (at[0] == '/' && at[1] == '/')
 				return true;
 	}

@@ -32,6 +32,17 @@ static int spawn(spawn_function function, bool search, pid_t *pid, const char *p
 	    char *const argv[], char *const envp[]
 #define SPAWN_ARGUMENTS pid, path, actions, attributes, argv, envp
 
+/* Before their names mean ours. */
+static spawn_function real_spawn(void)
+{
+	return real()->posix_spawn;
+}
+
+static spawn_function real_spawnp(void)
+{
+	return real()->posix_spawnp;
+}
+
 #if defined(__x86_64__) && defined(__GLIBC__)
 /* The older version runs a script without #! through the shell; a program that asked for it must get it. */
 HEAPLOG_EXPORT int heaplog_posix_spawn(SPAWN_PARAMETERS);
@@ -58,14 +69,12 @@ int heaplog_posix_spawnp_2_2_5(SPAWN_PARAMETERS)
 
 HEAPLOG_EXPORT int posix_spawn(SPAWN_PARAMETERS)
 {
-#undef posix_spawn
-	return spawn(real()->posix_spawn, false, SPAWN_ARGUMENTS);
+	return spawn(real_spawn(), false, SPAWN_ARGUMENTS);
 }
 
 HEAPLOG_EXPORT int posix_spawnp(SPAWN_PARAMETERS)
 {
-#undef posix_spawnp
-	return spawn(real()->posix_spawnp, true, SPAWN_ARGUMENTS);
+	return spawn(real_spawnp(), true, SPAWN_ARGUMENTS);
 }
 
 /* int system(const char *command); libc starts the shell by an internal clone that no symbol of ours sees. With Nx its

@@ -4,7 +4,6 @@
 #include <string.h>
 
 /* strlen and friends are async-signal-safe and touch no state; they are all that is used here. */
-#define PRELOAD "LD_PRELOAD="
 
 static bool is_separator(char c)
 {

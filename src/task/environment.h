@@ -6,6 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The variable by which the loader is told of us. */
+#ifdef __APPLE__
+#define PRELOAD "DYLD_INSERT_LIBRARIES="
+#else
+#define PRELOAD "LD_PRELOAD="
+#endif
+
 /* Value of NAME in envp ("NAME=value": a pointer to value), the first one as getenv has it; NULL when not there. */
 const char *environment_get(char *const envp[], const char *name);
 
