@@ -4,7 +4,7 @@
 #                                         from npm anyway, the modes that differ most
 MATRIX_NX = $(if $(filter command line environment,$(origin NX)),$(NX),18 19 20 21 22 23 24)
 MATRIX_QUICK = ^(pipe: (run-many|stream, parallel=3|run-one|batch)|terminal: (run-many|run-one)|TUI: run-many)$$
-.PHONY: matrix matrix-quick screens
+.PHONY: matrix matrix-quick screens pty-loss
 matrix: $(LIB)
 	$(Q)sh tests/e2e/matrix.sh $(LIB) '$(MODES)' $(MATRIX_NX)
 matrix-quick: $(LIB)
@@ -12,3 +12,6 @@ matrix-quick: $(LIB)
 # The screen in tmux at 80 and 44 columns.   make screens NX="18 24"
 screens: $(LIB)
 	$(Q)sh tests/e2e/matrix.sh $(LIB) screens $(if $(filter command line environment,$(origin NX)),$(NX),18 22 24)
+# What tasks on Nx's pseudo-terminal lose on a busy machine, with the library and without. Makes that load itself: 4 minutes.
+pty-loss: $(LIB)
+	$(Q)sh tests/e2e/matrix.sh $(LIB) pty-loss 24
