@@ -68,7 +68,8 @@ void board_outdate(struct board *board, pid_t pid, uint64_t before_ns)
 		const uint32_t state = atomic_load(&slot->state);
 
 		if ((state == SLOT_CLAIMED || state == SLOT_ADOPTED) && slot->pid == pid &&
-		    atomic_load(&slot->start_ns) < before_ns && (before_ns != UINT64_MAX || slot->carry_over != UINT64_MAX))
+		    atomic_load(&slot->start_ns) < before_ns &&
+		    (before_ns != UINT64_MAX || slot->carry_over != UINT64_MAX))
 			slot->pid = 0;
 	}
 }

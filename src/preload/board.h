@@ -30,8 +30,8 @@ struct slot {
 	_Atomic uint32_t in_tree; /* the sampler has taken the process as a root */
 	_Atomic uint32_t polled;  /* a sampler was started for it by sampler_poll */
 	uint32_t kind;
-	_Atomic pid_t pid;     /* 0: ended unseen, and the number is another process's now */
-	uint64_t carry_over;   /* bytes of ru_maxrss that the child had before its exec */
+	_Atomic pid_t pid;   /* 0: ended unseen, and the number is another process's now */
+	uint64_t carry_over; /* bytes of ru_maxrss that the child had before its exec */
 	/* CLOCK_MONOTONIC. Atomic: samplers look at it before they know that the slot is not being filled anew. */
 	_Atomic uint64_t start_ns;
 	uint64_t key;          /* exact_key */

@@ -14,9 +14,9 @@
 #include <valgrind/helgrind.h>
 
 #define HG_OBJECT(object) VALGRIND_HG_DISABLE_CHECKING((object), sizeof *(object))
-#define HG_RELEASE(object)                                \
-	do {                                              \
-		HG_OBJECT(object);                        \
+#define HG_RELEASE(object)                                 \
+	do {                                               \
+		HG_OBJECT(object);                         \
 		ANNOTATE_HAPPENS_BEFORE((void *)(object)); \
 	} while (0)
 #define HG_ACQUIRE(object) ANNOTATE_HAPPENS_AFTER((void *)(object))
@@ -30,33 +30,33 @@
 #undef atomic_compare_exchange_strong
 #undef atomic_compare_exchange_weak
 
-#define atomic_load_explicit(object, order)                                  \
-	__extension__({                                                      \
-		HG_OBJECT(object);                                           \
+#define atomic_load_explicit(object, order)                                          \
+	__extension__({                                                              \
+		HG_OBJECT(object);                                                   \
 		__auto_type hg_value_ = __atomic_load_n((object), __ATOMIC_SEQ_CST); \
-		HG_ACQUIRE(object);                                          \
-		hg_value_;                                                   \
+		HG_ACQUIRE(object);                                                  \
+		hg_value_;                                                           \
 	})
 #define atomic_load(object) atomic_load_explicit(object, memory_order_seq_cst)
-#define atomic_store(object, value)                                             \
-	__extension__({                                                         \
-		__auto_type hg_stored_ = (value);                               \
-		HG_RELEASE(object);                                             \
-		__atomic_store_n((object), hg_stored_, __ATOMIC_SEQ_CST);       \
+#define atomic_store(object, value)                                       \
+	__extension__({                                                   \
+		__auto_type hg_stored_ = (value);                         \
+		HG_RELEASE(object);                                       \
+		__atomic_store_n((object), hg_stored_, __ATOMIC_SEQ_CST); \
 	})
-#define HG_MODIFY(object, operation)          \
-	__extension__({                       \
-		HG_RELEASE(object);           \
+#define HG_MODIFY(object, operation)               \
+	__extension__({                            \
+		HG_RELEASE(object);                \
 		__auto_type hg_old_ = (operation); \
-		HG_ACQUIRE(object);           \
-		hg_old_;                      \
+		HG_ACQUIRE(object);                \
+		hg_old_;                           \
 	})
 #define atomic_exchange(object, value) HG_MODIFY(object, __atomic_exchange_n((object), (value), __ATOMIC_SEQ_CST))
 #define atomic_fetch_add(object, value) HG_MODIFY(object, __atomic_fetch_add((object), (value), __ATOMIC_SEQ_CST))
 #define atomic_fetch_sub(object, value) HG_MODIFY(object, __atomic_fetch_sub((object), (value), __ATOMIC_SEQ_CST))
-#define atomic_compare_exchange_strong(object, expected, value)                                                 \
-	HG_MODIFY(object, __atomic_compare_exchange_n((object), (expected), (value), 0, __ATOMIC_SEQ_CST, \
-						      __ATOMIC_SEQ_CST))
+#define atomic_compare_exchange_strong(object, expected, value) \
+	HG_MODIFY(object,                                       \
+		  __atomic_compare_exchange_n((object), (expected), (value), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 #define atomic_compare_exchange_weak atomic_compare_exchange_strong
 
 #endif
