@@ -123,6 +123,57 @@ static void unreadable(void)
 	munmap(map, 8192);
 }
 
+static int raw_status(char **argv, char **entries)
+{
+	int status = -1;
+	const pid_t pid = (pid_t)syscall(SYS_fork);
+
+	if (pid == 0) {
+		syscall(SYS_execve, "/bin/true", argv, entries);
+		_exit(errno == E2BIG ? 1 : 2);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+/* The largest environment that the kernel takes, and one byte more. */
+static void at_the_limit(void)
+{
+	static char filler[1 << 17];
+	char *argv[] = {S("true"), NULL}, *entries[] = {filler, NULL};
+	size_t low = 2, high = sizeof filler - 1;
+	struct rlimit limit, less;
+
+	getrlimit(RLIMIT_STACK, &limit);
+	less = limit;
+	less.rlim_cur = 512 << 10; /* a quarter of it is for arguments and environment */
+	setrlimit(RLIMIT_STACK, &less);
+	while (low < high) {
+		const size_t middle = (low + high + 1) / 2;
+
+		memset(filler, 'F', middle);
+		filler[1] = '=';
+		filler[middle] = '\0';
+		if (raw_status(argv, entries) == 0)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	for (int more = 0; more < 2; more++) {
+		memset(filler, 'F', sizeof filler);
+		filler[1] = '=';
+		filler[low + (size_t)more] = '\0';
+		IN_CHILD("execve at the limit", execve("/bin/true", argv, entries));
+		IN_CHILD("execle at the limit", execle("/bin/true", "true", (char *)NULL, entries));
+		IN_CHILD("execvpe at the limit", execvpe("/bin/true", argv, entries));
+		IN_CHILD("execveat at the limit", execveat(AT_FDCWD, "/bin/true", argv, entries, 0));
+		IN_CHILD("execv at the limit", (environ = entries, execv("/bin/true", argv)));
+		IN_CHILD("execvp at the limit", (environ = entries, execvp("/bin/true", argv)));
+		SPAWN("posix_spawn at the limit", posix_spawn(NULL, "/bin/true", NULL, NULL, argv, entries));
+	}
+	setrlimit(RLIMIT_STACK, &limit);
+}
+
 static void every_exec(void)
 {
 	char *nothing[] = {NULL};
@@ -353,6 +404,7 @@ int main(int argc, char **argv)
 	prepare(argc, argv);
 	errors();
 	unreadable();
+	at_the_limit();
 	every_exec();
 	spawns();
 	forks();

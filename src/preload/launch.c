@@ -126,6 +126,14 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 	errno = saved;
 }
 
+bool launch_again(struct launch *launch, char *const given[])
+{
+	if (errno != E2BIG || launch->envp == given)
+		return false;
+	launch->envp = given;
+	return true;
+}
+
 void launch_failed(struct launch *launch)
 {
 	if (!launch->slot)

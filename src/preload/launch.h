@@ -26,7 +26,11 @@ void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *fi
 /* posix_spawn returned: pid > 0, or 0 where it failed. */
 void launch_spawned(struct launch *launch, pid_t pid);
 
-/* The exec returned, that is, failed. Keeps errno. */
+/* The exec returned, that is, failed. Was it for our token, which was put back into the environment and for which there was
+ * no room (E2BIG)? Then launch->envp is that which the caller has given, for a second attempt. Keeps errno. */
+bool launch_again(struct launch *launch, char *const given[]);
+
+/* The exec has failed for good. Keeps errno. */
 void launch_failed(struct launch *launch);
 
 #endif

@@ -20,7 +20,9 @@ static int with_environment(const char *path, char *const argv[], char *const en
 	int result;
 
 	launch_exec(&launch, ROOM(), AT_FDCWD, path, false, argv, envp);
-	result = real()->execve(path, argv, launch.envp);
+	do
+		result = real()->execve(path, argv, launch.envp);
+	while (launch_again(&launch, envp));
 	launch_failed(&launch);
 	return result;
 }
@@ -35,22 +37,28 @@ HEAPLOG_EXPORT int execve(const char *path, char *const argv[], char *const envp
  * preloaded library and be seen twice. */
 static int with_environ(const char *path, char *const argv[])
 {
+	char *const *const given = environ;
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, ROOM(), AT_FDCWD, path, false, argv, environ);
-	result = launch.envp == environ ? real()->execv(path, argv) : real()->execve(path, argv, launch.envp);
+	launch_exec(&launch, ROOM(), AT_FDCWD, path, false, argv, given);
+	do
+		result = launch.envp == given ? real()->execv(path, argv) : real()->execve(path, argv, launch.envp);
+	while (launch_again(&launch, given));
 	launch_failed(&launch);
 	return result;
 }
 
 static int with_environ_on_path(const char *file, char *const argv[])
 {
+	char *const *const given = environ;
 	struct launch launch;
 	int result;
 
-	launch_exec(&launch, ROOM(), AT_FDCWD, file, true, argv, environ);
-	result = launch.envp == environ ? real()->execvp(file, argv) : real()->execvpe(file, argv, launch.envp);
+	launch_exec(&launch, ROOM(), AT_FDCWD, file, true, argv, given);
+	do
+		result = launch.envp == given ? real()->execvp(file, argv) : real()->execvpe(file, argv, launch.envp);
+	while (launch_again(&launch, given));
 	launch_failed(&launch);
 	return result;
 }
@@ -74,7 +82,9 @@ HEAPLOG_EXPORT int execvpe(const char *file, char *const argv[], char *const env
 	int result;
 
 	launch_exec(&launch, ROOM(), AT_FDCWD, file, true, argv, envp);
-	result = real()->execvpe(file, argv, launch.envp);
+	do
+		result = real()->execvpe(file, argv, launch.envp);
+	while (launch_again(&launch, envp));
 	launch_failed(&launch);
 	return result;
 }
@@ -86,7 +96,9 @@ HEAPLOG_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 	int result;
 
 	launch_exec(&launch, ROOM(), fd, "", false, argv, envp);
-	result = real()->fexecve(fd, argv, launch.envp);
+	do
+		result = real()->fexecve(fd, argv, launch.envp);
+	while (launch_again(&launch, envp));
 	launch_failed(&launch);
 	return result;
 }
@@ -102,7 +114,9 @@ HEAPLOG_EXPORT int execveat(int dirfd, const char *path, char *const argv[], cha
 	int result;
 
 	launch_exec(&launch, ROOM(), dirfd, path, false, argv, envp);
-	result = real()->execveat(dirfd, path, argv, launch.envp, flags);
+	do
+		result = real()->execveat(dirfd, path, argv, launch.envp, flags);
+	while (launch_again(&launch, envp));
 	launch_failed(&launch);
 	return result;
 }

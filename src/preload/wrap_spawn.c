@@ -5,6 +5,7 @@
 #include "preload/runtime.h"
 
 #include <alloca.h>
+#include <errno.h>
 #include <stdlib.h>
 
 typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
@@ -20,7 +21,13 @@ static int spawn(spawn_function function, bool search, pid_t *pid, const char *p
 
 	launch_spawn(&launch, heaplog_runtime.member ? alloca(sizeof(struct exact_edit)) : NULL, path, search, argv,
 		     envp);
+	const int saved = errno;
+
 	error = function(&child, path, actions, attributes, argv, launch.envp);
+	if (error == E2BIG && launch.envp != envp) { /* no room for our token, which was put back */
+		errno = saved;
+		error = function(&child, path, actions, attributes, argv, envp);
+	}
 	launch_spawned(&launch, error ? 0 : child);
 	if (!error && pid)
 		*pid = child;
