@@ -235,6 +235,7 @@ def modes(major):
         'pipe: nested nx': [Run(('run-many', '-t', 'nested', '--output-style=static'),
                                 {'@acme/ok-command:nested': 'inline'})],
         'pipe: batch': [Run(('run-many', '-t', 'batched', '--batch'), {'batch 1': batch}, outcome='success')],
+        'pipe: batch, GitHub Actions': [Run(('run-many', '-t', 'batched', '--batch'), {'batch 1': batch}, outcome='success', env=gha)],
         'pipe: affected': [Run(('affected', '-t', 'solo', '--files=packages/ok-command/package.json'),
                                {DEP: 'inline'})],
         'pipe: run-one': one(),
