@@ -26,7 +26,7 @@ static bool has_variables(struct heaplog_tree *tree, pid_t pid)
 	ssize_t length;
 
 	if (!tree->environment) {
-		char *text = mmap(NULL, TREE_ENVIRONMENT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *text = tree_map(TREE_ENVIRONMENT);
 
 		if (text == MAP_FAILED)
 			return false;

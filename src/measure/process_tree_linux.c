@@ -18,9 +18,7 @@ static bool differs(uint64_t a, uint64_t b)
 	return high - low > high / 50;
 }
 
-/* Memory that no child needs: one that the runner forks would copy it, and each write of ours after that a page (with a
- * thousand tasks at once that took longer than the looks). */
-static void *map(size_t size)
+void *tree_map(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -31,7 +29,7 @@ static void *map(size_t size)
 
 struct heaplog_tree *heaplog_tree_create(const struct heaplog_tree_options *options)
 {
-	struct heaplog_tree *tree = map(sizeof *tree);
+	struct heaplog_tree *tree = tree_map(sizeof *tree);
 
 	if (tree == MAP_FAILED)
 		return NULL;
@@ -49,7 +47,7 @@ struct heaplog_tree *heaplog_tree_create(const struct heaplog_tree_options *opti
 
 static void *grow(void *old, size_t old_size, size_t new_size)
 {
-	void *memory = old ? mremap(old, old_size, new_size, MREMAP_MAYMOVE) : map(new_size);
+	void *memory = old ? mremap(old, old_size, new_size, MREMAP_MAYMOVE) : tree_map(new_size);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }

@@ -85,6 +85,10 @@ struct heaplog_tree {
 	char text[4096]; /* what was read last; not on the stack, which each fork of the runner makes to be copied */
 };
 
+/* Memory that no child needs, or MAP_FAILED: one that the runner forks would copy it, and after that each write of ours a
+ * page. With a thousand tasks at once that took longer than the looks. */
+void *tree_map(size_t size);
+
 bool tree_is_member(const struct heaplog_tree *tree, pid_t pid);
 
 /* Returns 0 also when pid is a member already or has gone; -1: no memory. */

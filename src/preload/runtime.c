@@ -45,16 +45,16 @@ bool runtime_prepare(void)
 	if (heaplog_process != &nobody)
 		return true;
 	runtime_bind();
-	process = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	process = mmap(NULL, sizeof *process, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (process == MAP_FAILED)
 		return false;
 	/* Without it (Linux before 4.14) a forked child would take its parent's state for its own. Another thread may
 	 * have been quicker. */
-	if (madvise(process, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) == 0 &&
+	if (madvise(process, sizeof *process, MADV_WIPEONFORK) == 0 &&
 	    __atomic_compare_exchange_n(&heaplog_process, &expected, process, false, __ATOMIC_SEQ_CST,
 					__ATOMIC_SEQ_CST))
 		return true;
-	munmap(process, (size_t)sysconf(_SC_PAGESIZE));
+	munmap(process, sizeof *process);
 	return heaplog_process != &nobody;
 }
 

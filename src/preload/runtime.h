@@ -11,7 +11,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-enum { RUNTIME_PATH_MAX = 4096, RUNTIME_NAME_MAX = 256, RUNTIME_DIRECTORY_MAX = 256, RUNTIME_SAMPLERS = 128 };
+enum {
+	RUNTIME_PATH_MAX = 4096,
+	RUNTIME_NAME_MAX = 256,
+	RUNTIME_DIRECTORY_MAX = 256,
+	RUNTIME_SAMPLERS = 64,
+	RUNTIME_MAIL = 8
+};
 
 /* Written by the constructor and read-only from then on. All zero, that is off, before it and where it declined. */
 struct runtime {
@@ -38,7 +44,7 @@ extern struct runtime heaplog_runtime;
 
 struct task;
 
-/* What a fork child must not believe about itself. The page is MADV_WIPEONFORK: a child by fork, _Fork or clone sees
+/* What a fork child must not believe about itself. These pages are MADV_WIPEONFORK: a child by fork, _Fork or clone sees
  * zeros without any atfork handler; a child by vfork sees its parent's values, and an owner that is not itself. */
 struct process {
 	_Atomic pid_t owner;             /* whose board and tasks these are; 0: nobody's yet */
@@ -46,11 +52,12 @@ struct process {
 	_Atomic uint32_t pending;        /* tasks that ended and are not annotated: the write hook's fast path */
 	_Atomic uint32_t threads;        /* sampler threads */
 	struct task *_Atomic first_task; /* their memory is not the child's */
-	/* Of the sampler threads, each of which has a place: which are taken, where it waits, and a child that it is to
+	/* Of the sampler threads, each of which has a place: which are taken, where it waits, and children that it is to
 	 * see to because there can be no further thread; 0: none. */
 	_Atomic uint64_t places[RUNTIME_SAMPLERS / 64];
 	_Atomic uint32_t news[RUNTIME_SAMPLERS];
-	_Atomic pid_t mail[RUNTIME_SAMPLERS];
+	_Atomic uint64_t unsent; /* until when claims are to be looked for that could not be sent; sampler_now */
+	_Atomic pid_t mail[RUNTIME_SAMPLERS][RUNTIME_MAIL];
 };
 extern struct process *heaplog_process;
 
@@ -58,7 +65,7 @@ extern struct process *heaplog_process;
  * resolved. Most processes never come to it, and are spared the 10 us. Async-signal-safe. */
 void runtime_bind(void);
 
-/* Make that page: before a process's first fork, since most never come to one. Returns false where it cannot be had.
+/* Make these pages: before a process's first fork, since most never come to one. Returns false where it cannot be had.
  * Async-signal-safe. */
 bool runtime_prepare(void);
 

@@ -205,11 +205,11 @@ static bool see_to(struct sampler *sampler, pid_t pid)
  * Returns when the next of them is due. */
 static uint64_t see_to_children(struct sampler *sampler, uint64_t now)
 {
-	_Atomic pid_t *const mail = &heaplog_process->mail[sampler->place];
 	uint64_t due = UINT64_MAX;
+	pid_t mail;
 
-	if (atomic_load(mail) && sampler->child_count < CHILDREN_MAX)
-		sampler->children[sampler->child_count++] = (struct child){.pid = atomic_exchange(mail, 0)};
+	while (sampler->child_count < CHILDREN_MAX && (mail = sampler_mail(sampler->place)) != 0)
+		sampler->children[sampler->child_count++] = (struct child){.pid = mail};
 	for (size_t i = 0; i < sampler->child_count;) {
 		struct child *child = &sampler->children[i];
 
@@ -225,6 +225,21 @@ static uint64_t see_to_children(struct sampler *sampler, uint64_t now)
 		i++;
 	}
 	return due;
+}
+
+/* Claims that no thread was told of. */
+static void see_to_unsent(struct sampler *sampler)
+{
+	struct board *board = heaplog_board;
+
+	for (uint32_t i = 0; i < atomic_load(&board->used); i++) {
+		struct slot *slot = &board->slots[i];
+		const uint32_t state = atomic_load(&slot->state);
+
+		if ((state == SLOT_CLAIMED || state == SLOT_ADOPTED) && slot->kind == SLOT_TASK &&
+		    !atomic_load(&slot->in_tree) && slot->pid)
+			see_to(sampler, slot->pid);
+	}
 }
 
 /* Children that ended without our seeing a wait (SIGCHLD ignored, a pidfd, a raw system call). */
@@ -387,6 +402,8 @@ static uint64_t look_at_all(struct sampler *sampler)
 
 	take_over(sampler);
 	now = sampler_now();
+	if (now < atomic_load(&heaplog_process->unsent))
+		see_to_unsent(sampler);
 	for (size_t i = 0; i < sampler->count;) {
 		struct unit *unit = &sampler->units[i];
 
@@ -424,9 +441,7 @@ static void run(struct sampler *sampler)
 		const uint32_t seen = atomic_load(word);
 		const uint64_t due = look_at_all(sampler);
 
-		if ((!sampler->count && !sampler->child_count &&
-		     !atomic_load(&heaplog_process->mail[sampler->place])) ||
-		    is_left_alone())
+		if ((!sampler->count && !sampler->child_count) || is_left_alone())
 			return;
 		rest(sampler, word, seen, due);
 	}

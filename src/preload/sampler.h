@@ -22,6 +22,9 @@ void sampler_start(pid_t pid);
  * to look at. */
 void sampler_run(pid_t pid, uint32_t place);
 
+/* A child that was sent to the thread at this place since there can be no further thread; 0: none. */
+pid_t sampler_mail(uint32_t place);
+
 /* pid is to be settled by the next wait; claim: the word of its claim (board_claim) as it was before anybody looked. */
 void settle_later(pid_t pid, uint32_t claim);
 

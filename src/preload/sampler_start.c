@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#define UNSENT_NS UINT64_C(10000000000)
+
 enum { STACK_SIZE = 128 * 1024 }; /* and what the program's thread-local storage takes of it */
 
 /* The number of links of this directory is two and the threads. */
@@ -67,13 +69,27 @@ static void send(pid_t pid)
 
 	for (uint32_t tries = 0; tries < RUNTIME_SAMPLERS; tries++) {
 		const uint32_t place = atomic_fetch_add(&turn, 1) % RUNTIME_SAMPLERS;
-		pid_t expected = 0;
 
-		if (is_taken(place) && atomic_compare_exchange_strong(&heaplog_process->mail[place], &expected, pid)) {
-			wake_place(place);
-			return;
+		for (int i = 0; is_taken(place) && i < RUNTIME_MAIL; i++) {
+			pid_t expected = 0;
+
+			if (atomic_compare_exchange_strong(&heaplog_process->mail[place][i], &expected, pid)) {
+				wake_place(place);
+				return;
+			}
 		}
 	}
+	/* All are full, on a machine that is far behind: whoever comes to it looks through the board. */
+	atomic_store(&heaplog_process->unsent, sampler_now() + UNSENT_NS);
+}
+
+pid_t sampler_mail(uint32_t place)
+{
+	pid_t pid = 0;
+
+	for (int i = 0; !pid && i < RUNTIME_MAIL; i++)
+		pid = atomic_exchange(&heaplog_process->mail[place][i], 0);
+	return pid;
 }
 
 static void *thread_main(void *argument)
@@ -84,9 +100,9 @@ static void *thread_main(void *argument)
 	do {
 		sampler_run(pid, place);
 		leave_place(place);
-		/* What came in the last moment, unless another thread has the place, and the mail, by now. */
-	} while (atomic_load(&heaplog_process->mail[place]) && take_place(place) &&
-		 ((pid = atomic_exchange(&heaplog_process->mail[place], 0)) != 0 || (leave_place(place), false)));
+		/* What came in the last moment. */
+		pid = sampler_mail(place);
+	} while (pid && (take_place(place) || (send(pid), false)));
 	return NULL;
 }
 
