@@ -424,12 +424,15 @@ void tasks_record(struct task *task)
 
 void tasks_await_record(struct task *task)
 {
+	enum { WRITES_MS = 10, COMES_MS = 100 };
 	const int saved = errno;
 
-	for (int i = 0; i < 10 && heaplog_runtime.results[0]; i++) {
+	for (int i = 0; i < COMES_MS && heaplog_runtime.results[0]; i++) {
 		const uint32_t seen = atomic_load(&task->recorded);
 
-		if (atomic_load(&task->version) == seen)
+		/* On a busy machine its sampler may not have come to it yet; once it writes it is the file that is slow. */
+		if (atomic_load(&task->version) == seen ||
+		    (i >= WRITES_MS && (atomic_load(&task->writing) || !atomic_load(&task->sampled))))
 			break;
 		futex_wait(&task->recorded, seen, 1000000);
 	}

@@ -101,7 +101,8 @@ void tasks_killed(pid_t pid);
 void tasks_record(struct task *task);
 
 /* Wait until the record is there, for 10 ms at most: a file on a server that does not answer must not hold up the
- * program. The sampler writes it, so that this is rarely more than a look. Keeps errno. */
+ * program. The sampler writes it, so that this is rarely more than a look; where the machine is so busy that it has not
+ * begun to, for 100 ms. Keeps errno. */
 void tasks_await_record(struct task *task);
 
 /* In the child of a fork: the result fds are not the child's to inherit. Async-signal-safe, keeps errno. */
