@@ -1,13 +1,11 @@
 #include "preload/sampler.h"
 
-#include "measure/process_tree.h"
 #include "measure/procfs.h"
-#include "measure/schedule.h"
 #include "preload/boards.h"
 #include "preload/exact.h"
 #include "preload/futex.h"
 #include "preload/runtime.h"
-#include "preload/tasks.h"
+#include "preload/sampler_units.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,47 +25,15 @@
 #include <unistd.h>
 
 enum {
-	UNITS_MAX = 64,    /* tasks of one thread, once there are more tasks than threads */
-	LINGER_MS = 2000,  /* how long a finished task waits for its result line, or for its next command */
-	CHILDREN_MAX = 16, /* for which there is no thread, seen to by one thread at once */
-	EXEC_MS = 50,      /* a child that takes longer to exec is looked at in the usual rhythm */
-	NEWS_SHARE = 10,   /* looks upon news may take a tenth of a core */
-	TASKS_ALONE = 4,   /* from more on tasks at once share what looks may take: a thousand times 2 % is too much */
-	SOON_MS = 50,      /* whoever looks within this need not be woken for a process that comes or goes */
-	LOST_MS = 1000,    /* a wait wrapper that has just reaped needs a moment to tell us its status */
+	LINGER_MS = 2000, /* how long a finished task waits for its result line, or for its next command */
+	EXEC_MS = 50,     /* a child that takes longer to exec is looked at in the usual rhythm */
+	NEWS_SHARE = 10,  /* looks upon news may take a tenth of a core */
+	TASKS_ALONE = 4,  /* from more on tasks at once share what looks may take: a thousand times 2 % is too much */
+	SOON_MS = 50,     /* whoever looks within this need not be woken for a process that comes or goes */
+	LOST_MS = 1000,   /* a wait wrapper that has just reaped needs a moment to tell us its status */
 };
 
 #define MS 1000000U
-
-/* One task in the hands of a sampler thread. */
-struct unit {
-	struct task *task;
-	struct heaplog_tree *tree;
-	struct heaplog_schedule schedule;
-	uint64_t due;      /* next look */
-	uint64_t glance;   /* next glance, where that is sooner */
-	uint64_t soonest;  /* no look before, whatever the news */
-	uint64_t finished; /* when its last child was reaped; 0: running */
-	uint64_t empty;    /* since when no process of it is left; 0: some are */
-};
-
-/* A child that has not become anything yet. */
-struct child {
-	pid_t pid;
-	uint64_t pause; /* between two looks at it */
-	uint64_t due;
-};
-
-/* A thread. */
-struct sampler {
-	uint32_t place;         /* heaplog_process->news, mail */
-	_Atomic uint32_t *news; /* where it waits; in the exact mode a word that the task's processes know as well */
-	struct unit units[UNITS_MAX];
-	size_t count;
-	struct child children[CHILDREN_MAX];
-	size_t child_count;
-	int oom_fd;
-};
 
 uint64_t sampler_now(void)
 {
@@ -91,155 +57,6 @@ static bool private_descriptors(void)
 	for (unsigned fd = 0; fd < limit.rlim_cur && fd < 1U << 20; fd++)
 		syscall(SYS_close, fd);
 	return true;
-}
-
-static unsigned descriptor_budget(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 64)
-		return 0;
-	return (unsigned)(limit.rlim_cur > 8192 ? 8192 : limit.rlim_cur - 32);
-}
-
-/* Take the task unless another thread has it. */
-static void take(struct sampler *sampler, struct task *task)
-{
-	uint32_t expected = 0;
-	struct unit *unit = &sampler->units[sampler->count];
-	const struct heaplog_tree_options options = {
-	    .proc = "/proc",
-	    .fd_budget = descriptor_budget(),
-	    .metric = heaplog_runtime.pss ? HEAPLOG_METRIC_PSS : HEAPLOG_METRIC_RSS,
-	    .belongs = heaplog_runtime.rule.preset == TASK_ALL ? NULL : tasks_has_environment,
-	    .rivals = boards_rivals,
-	    .context = task,
-	};
-
-	if (sampler->count == UNITS_MAX || !atomic_compare_exchange_strong(&task->sampled, &expected, 1))
-		return;
-	*unit = (struct unit){.task = task, .tree = heaplog_tree_create(&options)};
-	if (!unit->tree) {
-		atomic_store(&task->sampled, 0);
-		return;
-	}
-	board_file_open(getpid());
-	if (heaplog_runtime.exact && atomic_load(&heaplog_board_file))
-		sampler->news = &atomic_load(&heaplog_board_file)->sampler[sampler->place].news;
-	atomic_store(&task->news, sampler->news);
-	heaplog_schedule_init(&unit->schedule, heaplog_runtime.interval_ms);
-	sampler->count++;
-}
-
-static void drop(struct sampler *sampler, size_t at)
-{
-	struct task *task = sampler->units[at].task;
-
-	heaplog_tree_destroy(sampler->units[at].tree);
-	atomic_store(&task->news, NULL);
-	atomic_store(&task->sampled, 0);
-	sampler->units[at] = sampler->units[--sampler->count];
-}
-
-static void add_root(struct unit *unit, struct slot *slot)
-{
-	uint32_t expected = 0;
-
-	if (!atomic_compare_exchange_strong(&slot->in_tree, &expected, 1))
-		return;
-	heaplog_tree_add_root(unit->tree, slot->pid);
-	unit->due = 0;
-	unit->finished = 0;
-}
-
-/* Further children of the tasks that this thread has, where other threads said that there are some. */
-static void take_over(struct sampler *sampler)
-{
-	struct board *board = heaplog_board;
-
-	for (size_t u = 0; u < sampler->count; u++) {
-		struct unit *unit = &sampler->units[u];
-
-		if (!atomic_exchange(&unit->task->joins, 0))
-			continue;
-		for (uint32_t i = 0; i < atomic_load(&board->used); i++)
-			if (atomic_load(&board->slots[i].state) == SLOT_ADOPTED &&
-			    atomic_load(&board->slots[i].task) == unit->task)
-				add_root(unit, &board->slots[i]);
-	}
-}
-
-/* Is there nothing to do but to wait for one child? */
-static bool is_claim_awaited(const struct sampler *sampler)
-{
-	return sampler->count == 0 && sampler->child_count == 1;
-}
-
-/* See what has become of a child. Returns true when that is settled: a sampler thread has it, or it is no task. */
-static bool see_to(struct sampler *sampler, pid_t pid)
-{
-	/* Read before the board: a claim precedes its exec, so that one which exec'ed without a claim is no task. */
-	const int execed = heaplog_process_has_execed("/proc", pid);
-	struct slot *slot = board_find(heaplog_board, pid);
-	struct task *task = slot && slot->kind == SLOT_TASK ? tasks_adopt(slot) : NULL;
-
-	if (!task) {
-		if (execed != 0 && slot && slot->kind == SLOT_SCRATCH)
-			board_release(heaplog_board, slot);
-		return execed != 0;
-	}
-	take(sampler, task);
-	for (size_t u = 0; u < sampler->count; u++)
-		if (sampler->units[u].task == task)
-			add_root(&sampler->units[u], slot);
-	if (atomic_load(&slot->in_tree) || slot->pid != pid)
-		return true;
-	/* A further command of a task that another thread has. Ours until that one has said that it has it: it may just
-	 * be letting go of the task. */
-	atomic_store(&task->joins, 1);
-	tasks_wake(task);
-	return false;
-}
-
-/* The children of which nothing is known yet: the one that this thread was started for, and those that came by mail.
- * Returns when the next of them is due. */
-static uint64_t see_to_children(struct sampler *sampler, uint64_t now)
-{
-	uint64_t due = UINT64_MAX;
-	pid_t mail;
-
-	while (sampler->child_count < CHILDREN_MAX && (mail = sampler_mail(sampler->place)) != 0)
-		sampler->children[sampler->child_count++] = (struct child){.pid = mail};
-	for (size_t i = 0; i < sampler->child_count;) {
-		struct child *child = &sampler->children[i];
-
-		if (now >= child->due || is_claim_awaited(sampler)) {
-			if (see_to(sampler, child->pid)) {
-				*child = sampler->children[--sampler->child_count];
-				continue;
-			}
-			child->pause = !child->pause ? MS : child->pause < 250 * MS ? child->pause * 2 : 500 * MS;
-			child->due = now + child->pause;
-		}
-		due = child->due < due ? child->due : due;
-		i++;
-	}
-	return due;
-}
-
-/* Claims that no thread was told of. */
-static void see_to_unsent(struct sampler *sampler)
-{
-	struct board *board = heaplog_board;
-
-	for (uint32_t i = 0; i < atomic_load(&board->used); i++) {
-		struct slot *slot = &board->slots[i];
-		const uint32_t state = atomic_load(&slot->state);
-
-		if ((state == SLOT_CLAIMED || state == SLOT_ADOPTED) && slot->kind == SLOT_TASK &&
-		    !atomic_load(&slot->in_tree) && slot->pid)
-			see_to(sampler, slot->pid);
-	}
 }
 
 /* Children that ended without our seeing a wait (SIGCHLD ignored, a pidfd, a raw system call). */
@@ -397,18 +214,18 @@ static bool is_left_alone(void)
 /* All looks that are due. Returns when the next one is. */
 static uint64_t look_at_all(struct sampler *sampler)
 {
-	uint64_t due = see_to_children(sampler, sampler_now());
+	uint64_t due = units_see_to_children(sampler, sampler_now());
 	uint64_t now;
 
-	take_over(sampler);
+	units_take_over(sampler);
 	now = sampler_now();
 	if (now < atomic_load(&heaplog_process->unsent))
-		see_to_unsent(sampler);
+		units_see_to_unsent(sampler);
 	for (size_t i = 0; i < sampler->count;) {
 		struct unit *unit = &sampler->units[i];
 
 		if (!look(sampler, unit, now)) {
-			drop(sampler, i);
+			units_drop(sampler, i);
 			continue;
 		}
 		due = unit->due < due ? unit->due : due;
@@ -437,7 +254,7 @@ static void run(struct sampler *sampler)
 {
 	for (;;) {
 		_Atomic uint32_t *const word =
-		    is_claim_awaited(sampler) ? board_claim(heaplog_board, sampler->children[0].pid) : sampler->news;
+		    units_await_claim(sampler) ? board_claim(heaplog_board, sampler->children[0].pid) : sampler->news;
 		const uint32_t seen = atomic_load(word);
 		const uint64_t due = look_at_all(sampler);
 

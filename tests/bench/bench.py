@@ -87,7 +87,7 @@ def calls(kind, count, library, state):
 def write():
     """A chunk without a result line, to /dev/null, in a runner that has had a task."""
     for kind, what in ("write", "80 bytes"), ("write-4k", "4096 bytes"):
-        for state, when, budget in ("task", "", 100), ("waiting", ", while a result line is awaited", None):
+        for state, when, budget in ("task", "", 100), ("waiting", ", while a result line is awaited", 100):
             more = [calls(kind, 100000, True, state) - calls(kind, 100000, False, state) for _ in range(9)]
             row(f"write of {what}, more{when}", more, "ns", budget)
 
@@ -164,11 +164,17 @@ def rate(pid, seconds=5.0, parts=3):
 
 
 def tasks():
-    """So many tasks of one process at once, the cost of one."""
+    """So many tasks of one process at once, the cost of one; and how long it takes until all of a thousand run."""
     for count in 1, 10, 100, 1000:
-        with runner(build, [["sleep", "1000"]] * count) as pid:
+        commands, begin = [["sleep", "1000"]] * count, time.monotonic()
+        with runner(build, commands) as pid:
+            took = time.monotonic() - begin
             values = [value / count for value in rate(pid)]
             row(f"{count} tasks at once, for each", values, "ms/s", note=f"{sampler_ns(pid)[1]} threads")
+    begin = time.monotonic()
+    with runner(build, commands, False):
+        row(f"until {count} tasks run, heaplog off", [time.monotonic() - begin], "s")
+    row(f"until {count} tasks run, heaplog on", [took], "s")
 
 
 def machine():
