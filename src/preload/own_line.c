@@ -20,8 +20,8 @@ static size_t next_header;
 static _Atomic enum { PREFIX_UNKNOWN, PREFIX_NONE, PREFIX_SEEN } prefixes;
 static _Atomic bool headers_seen;
 
-/* The output of a cache hit has no prefix in any style: it says nothing about the others. The chunk behind the hit's
- * line; while a pipe is full the runner offers the same chunk again. */
+/* The output of a cache hit, where there is any, has no prefix in any style: without one it says nothing about the
+ * others. The chunk behind the hit's line; while a pipe is full the runner offers the same chunk again. */
 static _Atomic bool hit_passed;
 static const char *_Atomic hit_output;
 
@@ -111,6 +111,7 @@ void own_line_passes(const char *chunk, size_t length, enum nx_place place, cons
 {
 	bool any = false;
 	bool known = false;
+	bool of_hit;
 
 	if (!own_line_learns() || place != NX_TEXT)
 		return;
@@ -122,8 +123,7 @@ void own_line_passes(const char *chunk, size_t length, enum nx_place place, cons
 		atomic_store(&hit_output, chunk);
 	else if (atomic_load(&hit_output) != chunk)
 		atomic_store(&hit_output, NULL);
-	if (atomic_load(&hit_output))
-		return;
+	of_hit = atomic_load(&hit_output);
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
 		size_t prefix;
 
@@ -138,7 +138,7 @@ void own_line_passes(const char *chunk, size_t length, enum nx_place place, cons
 	}
 	if (known)
 		atomic_store(&prefixes, PREFIX_SEEN);
-	else if (any && atomic_load(&prefixes) == PREFIX_UNKNOWN)
+	else if (any && !of_hit && atomic_load(&prefixes) == PREFIX_UNKNOWN)
 		atomic_store(&prefixes, PREFIX_NONE);
 }
 
