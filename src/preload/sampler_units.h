@@ -39,6 +39,7 @@ struct sampler {
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	int oom_fd;
+	int threads_fd; /* a directory with as many links as the process has threads, and two */
 };
 
 /* Is there nothing to do but to wait for one child? */
