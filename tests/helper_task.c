@@ -5,6 +5,7 @@
  *   helper_task limited RESOURCE VALUE PROGRAM [ARGUMENT...]  become PROGRAM under a resource limit
  *   helper_task restless MB MS FROM TO   hold, and meanwhile rewrite its name, its command line and its environment (a
  *                              variable's value FROM becomes TO and back) as fast as it can
+ *   helper_task scribble MS    fill its runner's board with random bytes, again and again
  *   helper_task kill MB SIGNAL touch MB, then end itself by SIGNAL
  */
 #include <dirent.h>
@@ -14,8 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,6 +68,34 @@ static void restless(char **argv)
 	printf("%ld rounds in a second\n", rounds * 1000 / (atol(argv[3]) + 1));
 }
 
+static int scribble(const char *ms)
+{
+	const int64_t end = now() + atol(ms);
+	char path[4200];
+	struct stat status;
+	long rounds = 0;
+	int fd;
+
+	/* Made a moment after this process has started. */
+	do {
+		snprintf(path, sizeof path, "%s/heaplog/%d", getenv("XDG_RUNTIME_DIR"), getppid());
+		fd = open(path, O_RDWR);
+	} while (fd < 0 && now() < end);
+	if (fd < 0 || fstat(fd, &status) != 0)
+		return 1;
+	uint32_t *words = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (words == MAP_FAILED)
+		return 1;
+	for (uint32_t value = 1; now() < end; rounds++)
+		for (off_t i = rounds % 3; i < status.st_size / 4; i += 1 + rounds % 5) {
+			value = value * 1664525 + 1013904223;
+			words[i] = rounds % 4 ? value : value % 8;
+		}
+	printf("%ld rounds\n", rounds);
+	return 0;
+}
+
 static int count(const char *path)
 {
 	DIR *directory = opendir(path);
@@ -110,6 +141,8 @@ int main(int argc, char **argv)
 	} else if (strcmp(what, "restless") == 0 && argc == 6) {
 		hold(argv[2]);
 		restless(argv);
+	} else if (strcmp(what, "scribble") == 0 && argc == 3) {
+		return scribble(argv[2]);
 	} else if (strcmp(what, "environment") == 0) {
 		copy("/proc/self/environ", NULL);
 	} else if (strcmp(what, "look") == 0) {

@@ -122,10 +122,45 @@ static void test_board_name_is_taken(void **state)
 	}
 }
 
+/* A task that writes nonsense into its runner's board: figures may be nonsense as well, but the runner goes on. */
+static void test_scribbled_board(void **state)
+{
+	char runner[4200], task[4200], here[300], runtime[400];
+	char *argv[] = {runner,  S("-ta"), S("p"),     S("build"), S("-"), task,          S("scribble"), S("700"),
+			S("--"), S("q"),   S("build"), S("-"),     task,   S("hold"),     S("20"),       S("300"),
+			S("--"), S("r"),   S("build"), S("-"),     task,   S("scribble"), S("500"),      NULL};
+	char *entries[] = {S("PATH=/usr/bin:/bin"),
+			   S("NX_LOG_HEAP_USAGE=true"),
+			   torture_preload(),
+			   runtime,
+			   S("HEAPLOG_INTERVAL_MS=10"),
+			   NULL,
+			   NULL};
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof here));
+	assert_int_equal(chmod(here, 0700), 0);
+	snprintf(runtime, sizeof runtime, "XDG_RUNTIME_DIR=%s", here);
+	snprintf(runner, sizeof runner, "%s", torture_path("tests/helper_runner"));
+	snprintf(task, sizeof task, "%s", torture_path("tests/helper_task"));
+	for (int exact = 0; exact < 2; exact++) {
+		struct torture_result *result;
+
+		entries[5] = exact ? S("HEAPLOG_EXACT=1") : NULL;
+		result = torture_run(argv, entries);
+		if (result->status != 0)
+			fail_msg("exact %d: status %x\n%s%s", exact, (unsigned)result->status, result->output,
+				 result->errors);
+		assert_string_equal(result->errors, "");
+		assert_non_null(strstr(result->output, "nx run q:build"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_restless),
+	    TORTURE(test_scribbled_board),
 	    TORTURE(test_board_name_is_taken),
 	};
 

@@ -363,7 +363,8 @@ static struct heaplog_board_task *find_place(struct heaplog_board *board)
 		atomic_store(&board->head.used, used + 1);
 		return &board->task[used];
 	}
-	for (uint32_t i = 0; i < used; i++) {
+	/* Not up to used: in the exact mode the tasks can write to the file. */
+	for (uint32_t i = 0; i < HEAPLOG_BOARD_TASKS; i++) {
 		struct heaplog_board_task *place = &board->task[i];
 
 		if (place->figures.state == HEAPLOG_BOARD_FINISHED &&
