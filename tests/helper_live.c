@@ -290,6 +290,38 @@ static void ends(const char *how)
 		pthread_exit(NULL);
 }
 
+static void at_exit(void)
+{
+	sigset_t mask;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	printf("at exit: %d descriptors, SIGTERM blocked %d\n", entries_of("/proc/self/fd"),
+	       sigismember(&mask, SIGTERM));
+}
+
+static void *works_on(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		run_task(i ? "second" : "first");
+		printf("buffered %d\n", i);
+	}
+	return NULL;
+}
+
+/* The first thread goes, another works on and returns: libc calls exit() in whichever thread is the last. */
+static void lastthread(void)
+{
+	static char buffer[4096];
+	pthread_t thread;
+
+	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+	atexit(at_exit);
+	pthread_create(&thread, NULL, works_on, NULL);
+	printf("the first thread goes\n");
+	pthread_exit(NULL);
+}
+
 /* The library opened and closed by hand. */
 static void opened(void)
 {
@@ -309,7 +341,7 @@ int main(int argc, char **argv)
 	} modes[] = {
 	    {"forked", forked}, {"lowest", lowest}, {"closing", closing}, {"threads", threads},
 	    {"moved", moved},   {"others", others}, {"jumps", jumps},     {"reaps", reaps},
-	    {"slow", slow},     {"reused", reused}, {"opened", opened},
+	    {"slow", slow},     {"reused", reused}, {"opened", opened},   {"lastthread", lastthread},
 	};
 
 	program = argc > 2 ? argv[2] : NULL;

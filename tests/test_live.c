@@ -139,6 +139,15 @@ static void test_reused(void **state)
 		assert_true(atoi(at + 20) < 20);
 }
 
+/* Exit functions run with the program's descriptors and mask, and what is buffered is written. */
+static void test_last_thread(void **state)
+{
+	(void)state;
+	assert_int_equal(compare("lastthread"), 2);
+	assert_int_equal(last->status, 0);
+	assert_non_null(strstr(last->output, "buffered 1\nat exit: "));
+}
+
 /* [req: H-53] */
 static void test_ends(void **state)
 {
@@ -206,10 +215,10 @@ static void test_traced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_forked),  TORTURE(test_lowest),  TORTURE(test_closing), TORTURE(test_threads),
-	    TORTURE(test_moved),   TORTURE(test_others),  TORTURE(test_jumps),   TORTURE(test_reaps),
-	    TORTURE(test_slow),    TORTURE(test_opened),  TORTURE(test_reused),  TORTURE(test_ends),
-	    TORTURE(test_unshare), TORTURE(test_objects), TORTURE(test_traced),
+	    TORTURE(test_forked),      TORTURE(test_lowest),  TORTURE(test_closing), TORTURE(test_threads),
+	    TORTURE(test_moved),       TORTURE(test_others),  TORTURE(test_jumps),   TORTURE(test_reaps),
+	    TORTURE(test_slow),        TORTURE(test_opened),  TORTURE(test_reused),  TORTURE(test_ends),
+	    TORTURE(test_last_thread), TORTURE(test_unshare), TORTURE(test_objects), TORTURE(test_traced),
 	};
 
 	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,7 @@ struct process {
 	_Atomic uint32_t lock;           /* futex: 0 free, 1 held, 2 held and waited for */
 	_Atomic uint32_t pending;        /* tasks that ended and are not annotated: the write hook's fast path */
 	_Atomic uint32_t threads;        /* sampler threads */
+	_Atomic bool leaving;            /* they are to end (wrap_thread.c) */
 	struct task *_Atomic first_task; /* their memory is not the child's */
 	/* Of the sampler threads, each of which has a place: which are taken, where it waits, and children that it is to
 	 * see to because there can be no further thread; 0: none. */

@@ -188,9 +188,9 @@ static bool look(struct sampler *sampler, struct unit *unit, uint64_t now)
 	return true;
 }
 
-/* Has the program ended by pthread_exit in its last thread? The process ends with the last of all threads, and ours,
- * which no signal reaches, would keep it for ever: a hang (seen). Directory links: two, and one for each thread; the
- * first thread counts as long as another lives. */
+/* Has the program ended by pthread_exit? Mostly wrap_thread.c says so; where its thread could not be made we see it. The
+ * process ends with the last of all threads, and ours, which no signal reaches, would keep it for ever: a hang (seen).
+ * Directory links: two, and one for each thread; the first thread counts as long as another lives. */
 static bool is_left_alone(const struct sampler *sampler)
 {
 	char text[512];
@@ -199,6 +199,8 @@ static bool is_left_alone(const struct sampler *sampler)
 	long length;
 	int fd;
 
+	if (atomic_load(&heaplog_process->leaving))
+		return true;
 	/* By number: libc's fstat looks up a path, which takes longer. */
 	if (syscall(SYS_fstat, sampler->threads_fd, &status) != 0 ||
 	    status.st_nlink > 3 + atomic_load(&heaplog_process->threads))

@@ -18,6 +18,9 @@ void sampler_forked(pid_t pid, uint64_t before_ns);
  * where there is none the task goes on as it would without us. Keeps errno. */
 void sampler_start(pid_t pid);
 
+/* All samplers are to end now. Any thread but theirs. */
+void sampler_leave(void);
+
 /* The life of a sampler thread with a place among RUNTIME_SAMPLERS, begun for the child pid: until there is nothing left
  * to look at. */
 void sampler_run(pid_t pid, uint32_t place);

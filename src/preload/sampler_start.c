@@ -62,6 +62,16 @@ static void wake_place(uint32_t place)
 	}
 }
 
+void sampler_leave(void)
+{
+	if (!heaplog_process)
+		return;
+	atomic_store(&heaplog_process->leaving, true);
+	for (uint32_t place = 0; place < RUNTIME_SAMPLERS; place++)
+		if (is_taken(place))
+			wake_place(place);
+}
+
 /* No thread can be had for the child: one that there is sees to it as well. In turns, so that each has its share. */
 static void send(pid_t pid)
 {
