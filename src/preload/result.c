@@ -134,12 +134,13 @@ void result_reserve(void)
 	const int saved = errno;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 0) {
+	/* By number, and for the first time: as in the constructor. */
+	if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 && limit.rlim_cur > 0) {
 		const int last = (int)(limit.rlim_cur < TABLE_SIZE ? limit.rlim_cur : TABLE_SIZE) - 1;
 		int fd = -1;
 
 		for (int from = STDIN_FILENO; fd < 0 && from <= STDERR_FILENO; from++)
-			fd = fcntl(from, F_DUPFD_CLOEXEC, last);
+			fd = (int)syscall(SYS_fcntl, from, F_DUPFD_CLOEXEC, last);
 		if (fd >= 0)
 			close_fd(fd);
 	}

@@ -60,7 +60,9 @@ bool runtime_prepare(void)
 
 bool runtime_is_owner(void)
 {
-	return atomic_load(&heaplog_process->owner) == getpid();
+	const pid_t owner = atomic_load(&heaplog_process->owner);
+
+	return owner && owner == getpid();
 }
 
 void runtime_lock(void *mask)
@@ -154,7 +156,7 @@ static void note_outputs(void)
 	struct stat status;
 
 	for (int i = 0; i < 2; i++) {
-		if (fstat(STDOUT_FILENO + i, &status) != 0)
+		if (syscall(SYS_fstat, STDOUT_FILENO + i, &status) != 0)
 			continue;
 		heaplog_runtime.output_known[i] = true;
 		heaplog_runtime.output_device[i] = status.st_dev;
@@ -166,10 +168,18 @@ static void note_outputs(void)
 static void note_own_name(void)
 {
 	const char *path = symbols_own_path();
-	const char *slash = path ? strrchr(path, '/') : NULL;
+	const char *name = path ? path : "";
+	size_t length = 0;
 
-	slash = slash ? slash + 1 : path;
-	strcpy(heaplog_runtime.library, slash && *slash && strlen(slash) < RUNTIME_NAME_MAX ? slash : "libheaplog.so");
+	for (const char *at = name; *at; at++)
+		if (*at == '/')
+			name = at + 1;
+	while (name[length] && length < RUNTIME_NAME_MAX)
+		length++;
+	if (!length || length == RUNTIME_NAME_MAX)
+		name = "libheaplog.so";
+	for (length = 0; name[length]; length++)
+		heaplog_runtime.library[length] = name[length];
 }
 
 static int add_tls(struct dl_phdr_info *info, size_t size, void *sum)
@@ -193,6 +203,8 @@ void runtime_finish(void)
 	errno = saved;
 }
 
+/* Each function of libc that is called here for the first time is looked up, at 1.3 us: hence system calls by number, and
+ * loops of our own. Most processes in which it is on are short and come to nothing else. */
 __attribute__((constructor)) static void start(void)
 {
 	int saved;
@@ -221,16 +233,16 @@ __attribute__((constructor)) static void start(void)
 	}
 	/* Inside a task: only the outermost runner annotates, since Nx caches a task's output and would replay our
 	 * figure. */
-	if (real_is_another_heaplog() || getenv("NX_TASK_TARGET_PROJECT"))
+	if (real_is_another_heaplog() || settings_value("NX_TASK_TARGET_PROJECT"))
 		goto done;
 	settings_read();
 	/* Where every child is a task the outermost process is the runner. What it starts by another way than a task
 	 * (system, a subshell) has the library as well, and is no runner of its own. */
 	if (heaplog_runtime.rule.preset == TASK_ALL && settings_parent_has_us())
 		goto done;
-	prctl(PR_GET_NAME, program);
+	syscall(SYS_prctl, PR_GET_NAME, program);
 	task_rule_start(&heaplog_runtime.rule, environ, program);
-	heaplog_runtime.started = getpid();
+	heaplog_runtime.started = (pid_t)syscall(SYS_getpid);
 	note_outputs();
 	result_reserve();
 	dl_iterate_phdr(add_tls, &heaplog_runtime.tls_size);

@@ -9,11 +9,42 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 enum { INTERVAL_DEFAULT_MS = 500, INTERVAL_MIN_MS = 10, INTERVAL_MAX_MS = 60000 };
+
+/* Own loops: in a process in which it is off, no function of libc is to be bound for us. */
+static const char *after(const char *entry, const char *name)
+{
+	while (*name && *entry == *name) {
+		entry++;
+		name++;
+	}
+	return *name ? NULL : entry;
+}
+
+static bool equal(const char *text, const char *word)
+{
+	const char *rest = after(text, word);
+
+	return rest && !*rest;
+}
+
+const char *settings_value(const char *name)
+{
+	if (getauxval(AT_SECURE))
+		return NULL;
+	for (char **entry = environ; entry && *entry; entry++) {
+		const char *value = after(*entry, name);
+
+		if (value && *value == '=')
+			return value + 1;
+	}
+	return NULL;
+}
 
 /* "/proc/PPID/" and name. */
 static void path_of_parent(char path[static 32], const char *name)
@@ -65,13 +96,13 @@ static void malformed(const char *name, const char *value, const char *expected,
 /* 1 on, 0 off, -1 not set. */
 static int read_switch(const char *name)
 {
-	const char *value = secure_getenv(name);
+	const char *value = settings_value(name);
 
 	if (!value || !*value)
 		return -1;
-	if (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
+	if (equal(value, "true") || equal(value, "1"))
 		return 1;
-	if (strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+	if (!equal(value, "false") && !equal(value, "0"))
 		malformed(name, value, "true, 1, false or 0", "false");
 	return 0;
 }
@@ -98,7 +129,7 @@ static bool read_number(const char *text, uint32_t low, uint32_t high, uint32_t 
  * called, and a runner that a runner started is told by its parent. */
 static bool base_directory(char directory[RUNTIME_PATH_MAX])
 {
-	const char *called = secure_getenv("INIT_CWD");
+	const char *called = settings_value("INIT_CWD");
 	char path[32];
 	ssize_t length;
 
@@ -119,7 +150,7 @@ static bool base_directory(char directory[RUNTIME_PATH_MAX])
 
 void settings_read_exact(void)
 {
-	const char *directory = secure_getenv("XDG_RUNTIME_DIR");
+	const char *directory = settings_value("XDG_RUNTIME_DIR");
 
 	heaplog_runtime.exact = read_switch("HEAPLOG_EXACT") == 1;
 	if (directory && *directory == '/' &&
@@ -131,12 +162,12 @@ void settings_read_exact(void)
 
 void settings_read(void)
 {
-	const char *interval = secure_getenv("HEAPLOG_INTERVAL_MS");
-	const char *results = secure_getenv("HEAPLOG_RESULTS");
-	const char *warn = secure_getenv("HEAPLOG_WARN");
-	const char *metric = secure_getenv("HEAPLOG_METRIC");
-	const char *task = secure_getenv("HEAPLOG_TASK");
-	const char *no_color = secure_getenv("NO_COLOR");
+	const char *interval = settings_value("HEAPLOG_INTERVAL_MS");
+	const char *results = settings_value("HEAPLOG_RESULTS");
+	const char *warn = settings_value("HEAPLOG_WARN");
+	const char *metric = settings_value("HEAPLOG_METRIC");
+	const char *task = settings_value("HEAPLOG_TASK");
+	const char *no_color = settings_value("NO_COLOR");
 
 	heaplog_runtime.no_colour = no_color && *no_color;
 	if (!task_rule_read(&heaplog_runtime.rule, task))
@@ -164,16 +195,6 @@ void settings_read(void)
 		return;
 	}
 	strcat(heaplog_runtime.results, results);
-}
-
-/* Own loops: in a process in which it is off, no function of libc is to be bound for us. */
-static const char *after(const char *entry, const char *name)
-{
-	while (*name && *entry == *name) {
-		entry++;
-		name++;
-	}
-	return *name ? NULL : entry;
 }
 
 bool settings_are_mentioned(void)

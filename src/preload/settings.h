@@ -9,6 +9,9 @@
  * us: it calls nothing. */
 bool settings_are_mentioned(void);
 
+/* The value of a variable in the program's environment, as secure_getenv has it; NULL: not set. */
+const char *settings_value(const char *name);
+
 /* NX_LOG_HEAP_USAGE or HEAPLOG. */
 
 bool settings_on(void);
