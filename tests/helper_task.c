@@ -1,5 +1,5 @@
 /* What a task does in the tests:
- *   helper_task hold MB MS     touch MB, hold it for MS milliseconds
+ *   helper_task hold MB MS [FILE]   touch MB, make FILE, hold it for MS milliseconds
  *   helper_task environment    its environment as the kernel has it, one entry a line
  *   helper_task look           descriptors above 2, threads, and whether the library is mapped
  *   helper_task limited RESOURCE VALUE PROGRAM [ARGUMENT...]  become PROGRAM under a resource limit
@@ -133,10 +133,12 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
-	if (strcmp(what, "hold") == 0 && argc == 4) {
+	if (strcmp(what, "hold") == 0 && (argc == 4 || argc == 5)) {
 		const long ms = atol(argv[3]);
 
 		hold(argv[2]);
+		if (argc == 5)
+			close(open(argv[4], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 		nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 	} else if (strcmp(what, "restless") == 0 && argc == 6) {
 		hold(argv[2]);

@@ -24,7 +24,8 @@ static double peak_in(const char *file)
 }
 
 /* A shell in which `run FILE WORKSPACE SCRIPT` runs the task p:build and writes what the runner prints into FILE, and
- * `hold MB MS` leaves an orphan behind. */
+ * `hold MB MS [FILE]` leaves an orphan behind; with FILE it waits until that has
+ * the memory. */
 static void script(const char *text, bool exact)
 {
 	static char whole[8192];
@@ -40,7 +41,8 @@ static void script(const char *text, bool exact)
 	assert_int_equal(chmod(here, 0700), 0);
 	snprintf(runtime, sizeof runtime, "XDG_RUNTIME_DIR=%s", here);
 	snprintf(whole, sizeof whole,
-		 "run() { NX_WORKSPACE_ROOT=$2/%u %s %s -t p build - sh -c \"hold() { (%s hold \\$1 \\$2 & ) ; }; $3\" "
+		 "run() { NX_WORKSPACE_ROOT=$2/%u %s %s -t p build - sh -c \"hold() { (%s hold \\$1 \\$2 \\$3 & ) ; [ "
+		 "-z \\$3 ] || while ! [ -e \\$3 ]; do sleep 0.02; done; }; $3\" "
 		 ">$1 2>&1; }\n%s\n",
 		 number++, torture_preload(), torture_path("tests/helper_runner"), torture_path("tests/helper_task"),
 		 text);
@@ -64,7 +66,7 @@ static void test_alone(void **state)
 {
 	(void)state;
 	for (int exact = 0; exact < 2; exact++) {
-		script("run a /w 'hold 60 1500; sleep 1.2'", exact);
+		script("run a /w 'hold 60 1500 r.$$; sleep 1.2'", exact);
 		check("a", 60, 60 + OWN);
 	}
 }
@@ -91,7 +93,8 @@ static void test_two_checkouts(void **state)
 {
 	(void)state;
 	for (int exact = 0; exact < 2; exact++) {
-		script("run a /w 'hold 60 1800; sleep 1.5' & run b /v 'sleep 0.2; hold 100 1600; sleep 1.3' & wait",
+		script("run a /w 'hold 60 2500 r.$$; sleep 1.4' & run b /v 'sleep 0.2; hold 100 2500 r.$$; sleep 1.2' "
+		       "& wait",
 		       exact);
 		check("a", 60, 60 + OWN);
 		check("b", 100, 100 + OWN);
