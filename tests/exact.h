@@ -3,6 +3,8 @@
 #ifndef HEAPLOG_TESTS_EXACT_H
 #define HEAPLOG_TESTS_EXACT_H
 
+#include "musl.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

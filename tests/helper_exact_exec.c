@@ -126,7 +126,7 @@ static void unreadable(void)
 static int raw_status(char **argv, char **entries)
 {
 	int status = -1;
-	const pid_t pid = (pid_t)syscall(SYS_fork);
+	const pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
 	if (pid == 0) {
 		syscall(SYS_execve, "/bin/true", argv, entries);
@@ -278,7 +278,7 @@ static void forks(void)
 	CASE("_Fork", (pid = _Fork()) ? pid > 0 : (_exit(3), 0));
 	waitpid(pid, &status, 0);
 	say("status %x", (unsigned)status);
-	pid = (pid_t)syscall(SYS_fork);
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
 		execv(self, ARGV("by raw fork"));
 		_exit(127);

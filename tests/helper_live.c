@@ -2,6 +2,8 @@
  * for the suffixes. */
 #include "runner.h"
 
+#include "musl.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>

@@ -2,6 +2,8 @@
  * library the same but for the suffixes. */
 #include "runner.h"
 
+#include "musl.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>

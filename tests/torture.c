@@ -5,6 +5,28 @@
 #include <poll.h>
 #include <sys/wait.h>
 
+static void skipped(void **state)
+{
+	(void)state;
+	skip();
+}
+
+CMUnitTestFunction torture_chosen(const char *name, CMUnitTestFunction test)
+{
+	const char *list = getenv("TORTURE_SKIP");
+	const size_t length = strlen(name);
+
+	for (const char *at = list; at && (at = strstr(at, name)); at += length)
+		if ((at == list || at[-1] == ' ') && (at[length] == '\0' || at[length] == ' '))
+			return skipped;
+	return test;
+}
+
+bool torture_emulated(void)
+{
+	return getenv("HEAPLOG_EMULATED") != NULL;
+}
+
 int torture_setup(void **state)
 {
 	struct torture *torture = calloc(1, sizeof *torture);

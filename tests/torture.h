@@ -50,6 +50,14 @@ size_t torture_strip(char *text);
 /* The part of a program's stderr that is not heaplog's closing lines: "heaplog: …" and the table's rows below it. */
 const char *torture_without_closing(const char *errors);
 
-#define TORTURE(test) cmocka_unit_test_setup_teardown(test, torture_setup, torture_teardown)
+/* The test, or one that says that it is skipped: where TORTURE_SKIP ("test_a test_b") has its name. For machines on which
+ * a test's other programs do not run (scripts/cross/tests.mk says which and why). */
+CMUnitTestFunction torture_chosen(const char *name, CMUnitTestFunction test);
+
+/* In an emulator, whose own memory stands in every process of the task: figures have no upper bound then. */
+bool torture_emulated(void);
+
+#define TORTURE(test) \
+	{#test, torture_chosen(#test, test), torture_setup, torture_teardown, NULL}
 
 #endif
