@@ -124,4 +124,4 @@ clean:
 
 # Targets that belong to one room stand in that room: src/cli/cli.mk, scripts/package/package.mk and so on.
 include $(wildcard src/*/*.mk tests/*/*.mk scripts/*/*.mk)
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -maxdepth 1 -type d \( -name src -o -name tests -o -name examples \) -exec find {} -type f -name '*.d' \; 2>/dev/null)

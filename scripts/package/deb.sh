@@ -37,5 +37,5 @@ sed -i "s/@VERSION@/$version/; s/@DATE@/$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_
 	exit 1
 }
 mv "$work"/heaplog_*.deb "$out"
-lintian --fail-on warning --tag-display-limit 0 "$out/heaplog_${version}"_*.deb
+lintian --allow-root --fail-on warning --tag-display-limit 0 "$out/heaplog_${version}"_*.deb
 sha256sum "$out/heaplog_${version}"_*.deb
