@@ -305,7 +305,8 @@ static void *works_on(void *unused)
 {
 	(void)unused;
 	for (int i = 0; i < 2; i++) {
-		run_task(i ? "second" : "first");
+		/* Without a result line its sampler waits for one, and is there at the end. */
+		wait_for(start_task(i ? "second" : "first", (char *[]){S("/bin/sleep"), S("0.1"), NULL}));
 		printf("buffered %d\n", i);
 	}
 	return NULL;

@@ -143,7 +143,7 @@ static void test_reused(void **state)
 static void test_last_thread(void **state)
 {
 	(void)state;
-	assert_int_equal(compare("lastthread"), 2);
+	assert_int_equal(compare("lastthread"), 0);
 	assert_int_equal(last->status, 0);
 	assert_non_null(strstr(last->output, "buffered 1\nat exit: "));
 }
