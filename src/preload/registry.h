@@ -16,7 +16,7 @@ struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t 
 					     uint32_t state, bool doubtful, const struct heaplog_board_process *origin);
 
 /* There is news of this process for its task's sampler (NULL: nobody to tell). urgent: it is to look at once; otherwise
- * within 50 ms. Changes errno. */
+ * within 25 ms. Changes errno. */
 void registry_tell(struct heaplog_board *board, struct heaplog_board_process *entry, bool urgent);
 
 #endif

@@ -29,7 +29,7 @@ enum {
 	EXEC_MS = 50,     /* a child that takes longer to exec is looked at in the usual rhythm */
 	NEWS_SHARE = 10,  /* looks upon news may take a tenth of a core */
 	TASKS_ALONE = 4,  /* from more on tasks at once share what looks may take: a thousand times 2 % is too much */
-	SOON_MS = 50,     /* whoever looks within this need not be woken for a process that comes or goes */
+	SOON_MS = 25,     /* whoever looks within this need not be woken for a process that comes or goes */
 	LOST_MS = 1000,   /* a wait wrapper that has just reaped needs a moment to tell us its status */
 };
 
