@@ -112,7 +112,7 @@ static void readonly(void)
 	if (mprotect(page, SIZE, PROT_READ) != 0)
 		say("mprotect failed");
 	for (volatile int way = 0; way < 3; way++) {
-		char *argv[] = {S("/bin/sleep"), S("0.05"), NULL};
+		char *argv[] = {S("/bin/sleep"), S("0.5"), NULL};
 
 		pid = 0;
 		if (way == 2)
@@ -131,7 +131,7 @@ static void readonly(void)
 
 static int on_small_stack(void *entries)
 {
-	execve("/bin/sleep", (char *[]){S("sleep"), S("0.05"), NULL}, entries);
+	execve("/bin/sleep", (char *[]){S("sleep"), S("0.5"), NULL}, entries);
 	_exit(127);
 }
 
@@ -230,7 +230,7 @@ static int forbidden;
 
 void *malloc(size_t size)
 {
-	static char arena[1 << 22];
+	static char arena[1 << 25];
 	static size_t used;
 	const size_t at = __atomic_fetch_add(&used, (size + 31) & ~(size_t)15, __ATOMIC_RELAXED);
 
@@ -316,7 +316,7 @@ static void handlerfree(void)
 
 		if (pid == 0) {
 			environ = entries;
-			execl("/bin/sleep", "sleep", "0.1", (char *)NULL);
+			execl("/bin/sleep", "sleep", "0.5", (char *)NULL);
 			_exit(127);
 		}
 		environ = kept;
@@ -328,6 +328,39 @@ static void handlerfree(void)
 	say("handled %d", handled);
 }
 
+static void *grow(void *unused)
+{
+	enum { MOST = 900, MB = 1 << 20 };
+	char *memory = mmap(NULL, (size_t)MOST * MB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)unused;
+	for (size_t at = 0; memory != MAP_FAILED && at < (size_t)MOST * MB; at += 4096)
+		memory[at] = 1;
+	return NULL;
+}
+
+/* Another thread fills the memory that a child by vfork shares until its exec. */
+static void growing(void)
+{
+	char name[16];
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, grow, NULL);
+	for (volatile int i = 0; i < 200; i++) {
+		snprintf(name, sizeof name, "grows%d", i);
+		char **entries = task_entries(name, 0);
+		const pid_t pid = vfork();
+
+		if (pid == 0) {
+			execle("/bin/true", "true", (char *)NULL, entries);
+			_exit(127);
+		}
+		wait_for(pid);
+		result_line(STDOUT_FILENO, name);
+	}
+	pthread_join(thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -335,7 +368,7 @@ int main(int argc, char **argv)
 		void (*function)(void);
 	} modes[] = {
 	    {"starts", starts}, {"readonly", readonly}, {"smallstack", smallstack},   {"signals", signals},
-	    {"atfork", atfork}, {"nomalloc", nomalloc}, {"handlerfree", handlerfree},
+	    {"atfork", atfork}, {"nomalloc", nomalloc}, {"handlerfree", handlerfree}, {"growing", growing},
 	};
 
 	program = argc > 2 ? argv[2] : NULL;

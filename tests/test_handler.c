@@ -1,6 +1,15 @@
 /* handler.c: told from a program that blocks its signals, a handler is found however it was installed. */
 #include "../src/preload/handler.c"
 
+static bool readable = true;
+
+bool runtime_readable(const void *start, size_t length)
+{
+	(void)start;
+	(void)length;
+	return readable;
+}
+
 #include "torture.h"
 
 #include <pthread.h>
@@ -59,6 +68,19 @@ static void test_outside(void **state)
 	assert_int_equal(handler_may_run(), !CERTAIN);
 	restore();
 	install(SA_NODEFER);
+	assert_int_equal(handler_may_run(), !CERTAIN);
+	restore();
+}
+
+/* Where the stack cannot be read through it is not read, and nothing is certain. */
+static void test_unreadable(void **state)
+{
+	(void)state;
+	install(0);
+	block(SIG_BLOCK);
+	readable = false;
+	assert_true(handler_may_run());
+	readable = true;
 	assert_int_equal(handler_may_run(), !CERTAIN);
 	restore();
 }
@@ -150,8 +172,8 @@ static void test_thread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_outside),         cmocka_unit_test(test_inside), cmocka_unit_test(test_deep),
-	    cmocka_unit_test(test_alternate_stack), cmocka_unit_test(test_thread),
+	    cmocka_unit_test(test_outside), cmocka_unit_test(test_unreadable),      cmocka_unit_test(test_inside),
+	    cmocka_unit_test(test_deep),    cmocka_unit_test(test_alternate_stack), cmocka_unit_test(test_thread),
 	};
 
 	return cmocka_run_group_tests_name("handler", tests, NULL, NULL);

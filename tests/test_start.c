@@ -81,6 +81,26 @@ static void test_handler_allocates_nothing(void **state)
 	assert_int_equal(compare("handlerfree"), 3);
 }
 
+/* The figure of a child owes nothing to its runner, however that grows before the exec: the child's own maximum begins
+ * with it. */
+static void test_growing_runner(void **state)
+{
+	char program[4200];
+	char *argv[] = {program, S("growing"), NULL};
+	char *entries[] = {PATH, ON, torture_preload(), NULL};
+	const struct torture_result *result;
+
+	(void)state;
+	if (torture_sanitized()) /* they make the program itself large */
+		skip();
+	snprintf(program, sizeof program, "%s", torture_path("tests/helper_start"));
+	result = torture_run(argv, entries);
+	assert_int_equal(result->status, 0);
+	for (const char *at = result->output; (at = strstr(at, "(peak: ")) != NULL; at++)
+		if (strstr(at, "MB)") == at + strcspn(at, "M") && atoi(at + 7) > 8)
+			fail_msg("%.60s", at);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +111,7 @@ int main(void)
 	    TORTURE(test_atfork),
 	    TORTURE(test_no_malloc),
 	    TORTURE(test_handler_allocates_nothing),
+	    TORTURE(test_growing_runner),
 	};
 
 	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 #include "preload/handler.h"
 
+#include "preload/runtime.h"
+
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +44,9 @@ is_on_stack(uintptr_t here, const uintptr_t *restorers, size_t count)
 	if (syscall(SYS_gettid) != getpid() || here >= top || top - here > DEEPEST)
 		return true;
 	if (sigaltstack(NULL, &alternate) != 0 || (alternate.ss_flags & SS_ONSTACK))
+		return true;
+	/* A program may have guarded a piece of it (coroutines). */
+	if (!runtime_readable((const void *)here, top - here))
 		return true;
 	for (const uintptr_t *word = (const uintptr_t *)(here & ~(uintptr_t)7); (uintptr_t)word < (top & ~(uintptr_t)7);
 	     word++)

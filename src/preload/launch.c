@@ -118,6 +118,8 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 		prepare(launch, board, getpid(), directory, file, search, argv, envp);
 		if (launch->slot) {
 			launch->slot->carry_over = own_maxrss();
+			/* A child by fork sees zeros there, one by vfork what its parent sees. */
+			launch->slot->shared = atomic_load(&heaplog_process->owner) != 0;
 			board_publish(board, launch->slot);
 		} else {
 			board_wake(board, getpid()); /* who waits to see what this child becomes need not wait longer */
@@ -181,6 +183,7 @@ void launch_spawned(struct launch *launch, pid_t pid)
 	if (launch->slot && pid > 0 && launch->slot->kind == SLOT_TASK) {
 		launch->slot->pid = pid;
 		launch->slot->carry_over = own_maxrss();
+		launch->slot->shared = false; /* it has exec'ed */
 		atomic_store(&launch->slot->polled, 1);
 		board_publish(launch->board, launch->slot);
 		sampler_start(pid);

@@ -337,6 +337,22 @@ static void finish(struct task *task)
 	}
 }
 
+/* What a child's ru_maxrss may owe to the runner. One that shared the runner's memory until its exec said what that was
+ * a moment before the exec, and another thread of the runner may have gone on filling it: it was no more than the
+ * runner's own maximum is now. */
+static uint64_t inherited(const struct slot *slot)
+{
+	struct rusage usage;
+	uint64_t now;
+
+	if (!slot->shared)
+		return slot->carry_over;
+	if (getrusage(RUSAGE_SELF, &usage) != 0)
+		return UINT64_MAX;
+	now = (uint64_t)usage.ru_maxrss * 1024;
+	return now > slot->carry_over ? now : slot->carry_over;
+}
+
 void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 {
 	const int saved = errno;
@@ -353,7 +369,7 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 	if (task && board_find(board, pid) == slot) {
 		const uint64_t maxrss = usage ? (uint64_t)usage->ru_maxrss * 1024 : 0;
 
-		if (maxrss > slot->carry_over && maxrss > task->maxrss) {
+		if (maxrss > inherited(slot) && maxrss > task->maxrss) {
 			task->maxrss = maxrss;
 			task->maxrss_at_ms = (sampler_now() - task->start_ns) / 1000000;
 		}
