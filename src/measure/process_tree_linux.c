@@ -263,6 +263,16 @@ static void read_all(struct heaplog_tree *tree)
 	tree->turn = (tree->turn + 1) % ROUND;
 }
 
+/* Do the members hold something else than at the last look? */
+static bool is_other_sum(const struct heaplog_tree *tree)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < tree->count; i++)
+		sum += tree->members[i].reads ? tree->members[i].resident : 0;
+	return differs(sum, tree->sum);
+}
+
 size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heaplog_peak *peak, bool *moved)
 {
 	const bool many = tree->count > MANY;
@@ -272,7 +282,7 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 	tree->now_ns = now_ns;
 	tree_discover(tree);
 	read_all(tree);
-	if (tree->options.metric == HEAPLOG_METRIC_PSS && tree->count > 1)
+	if (tree->options.metric == HEAPLOG_METRIC_PSS && tree->count > 1 && (tree->changed || is_other_sum(tree)))
 		tree_read_pss_again(tree);
 	for (size_t i = 0; i < tree->count; i++) {
 		struct member *member = &tree->members[i];

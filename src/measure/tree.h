@@ -100,8 +100,9 @@ void tree_forget_threads(struct heaplog_tree *tree, struct member *member);
 bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status);
 
 /* Proportional sizes are shares, and who shares changes while one process is read after the other: a parent that is read
- * before its fork and its child that is read after it would be three halves of the truth (seen: 237 MB of 200). Reads
- * all a second time and keeps the smaller of both, which no single change can raise above what was there. */
+ * before its fork and its child that is read after it would be three halves of the truth (seen: 237 MB of 200). Where
+ * anything has changed since the last look: reads all a second time and keeps the smaller of both, which no single
+ * change can raise above what was there. */
 void tree_read_pss_again(struct heaplog_tree *tree);
 
 /* Its resident bytes, by the kept statm alone. Returns false when it has gone, or none is kept. */

@@ -123,6 +123,9 @@ static uint64_t shared_cost(uint64_t cost)
 {
 	const uint32_t children = atomic_load(&heaplog_board->taken);
 
+	/* Who asks for shares is willing to pay: twice as much. */
+	if (heaplog_runtime.pss)
+		cost /= 2;
 	return children > TASKS_ALONE ? cost * children / TASKS_ALONE : cost;
 }
 
