@@ -20,13 +20,16 @@ struct row {
 	const char *errors; /* what stderr begins with; NULL: it is empty */
 };
 
+/* What the task sleeps: on a machine so busy that nobody gets to look at it in that time, longer. */
+static const char *task_seconds = "0.05";
+
 /* Sets the limit and becomes the runner: the limit is the runner's alone, not the test's. */
 static struct torture_result *run(const struct row *row, const char *role, bool preloaded)
 {
 	char limit[32], resource[32], program[4200];
-	char *argv[] = {program,   S("limited"), resource,   limit,  S(torture_path("tests/helper_runner")),
-			S(role),   S("a"),       S("build"), S("-"), S("sleep"),
-			S("0.05"), NULL};
+	char *argv[] = {program,         S("limited"), resource,   limit,  S(torture_path("tests/helper_runner")),
+			S(role),         S("a"),       S("build"), S("-"), S("sleep"),
+			S(task_seconds), NULL};
 	char *entries[] = {PATH, ON, preloaded ? torture_preload() : S("A=1"), row->extra ? S(row->extra) : NULL, NULL};
 
 	snprintf(program, sizeof program, "%s", torture_path("tests/helper_task"));
@@ -64,7 +67,12 @@ static void test_limits(void **state)
 			int suffixes;
 
 			memcpy(base, result->output, sizeof base - 1);
+			task_seconds = "0.05";
 			result = run(&rows[i], roles[role], true);
+			if (rows[i].suffixes > 0 && !strstr(result->output, "(peak: ")) {
+				task_seconds = "1";
+				result = run(&rows[i], roles[role], true);
+			}
 			if (result->status != status)
 				fail_msg("%s, %s: status %x, not %x\n%s", rows[i].name, roles[role],
 					 (unsigned)result->status, (unsigned)status, result->errors);
