@@ -59,11 +59,21 @@ void units_drop(struct sampler *sampler, size_t at)
 
 static void add_root(struct unit *unit, struct slot *slot)
 {
-	uint32_t expected = 0;
+	uint64_t mask[16];
+	pid_t pid = 0;
 
-	if (!atomic_compare_exchange_strong(&slot->in_tree, &expected, 1))
+	/* Under the lock, with which a slot is given back: since the caller looked it may have become another child's, of
+	 * another task. */
+	runtime_lock(mask);
+	if (atomic_load(&slot->state) == SLOT_ADOPTED && atomic_load(&slot->task) == unit->task &&
+	    !atomic_load(&slot->in_tree)) {
+		pid = atomic_load(&slot->pid);
+		atomic_store(&slot->in_tree, 1);
+	}
+	runtime_unlock(mask);
+	if (pid <= 0)
 		return;
-	heaplog_tree_add_root(unit->tree, slot->pid);
+	heaplog_tree_add_root(unit->tree, pid);
 	unit->due = 0;
 	unit->finished = 0;
 }
