@@ -87,6 +87,9 @@ static bool owns(const struct heaplog_tree *tree, const struct member *member, u
 
 	if (member->is_root || shares_memory(tree, member))
 		return false;
+	/* Of shares the child's are what its parent has less: both together are right from the first moment on. */
+	if (tree->options.metric == HEAPLOG_METRIC_PSS)
+		return true;
 	if (tree->now_ns - member->seen_ns >= SETTLED_MS * 1000000ULL)
 		return true;
 	copy = resident_of(tree, member->parent);
