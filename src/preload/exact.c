@@ -167,7 +167,7 @@ static bool is_known(void *context, struct heaplog_board *board)
 	if (!entry)
 		return false;
 	claim->entry = entry;
-	claim->found = entry->task;
+	claim->found = atomic_load(&entry->task);
 	claim->doubtful = entry->doubtful;
 	return true;
 }
@@ -182,7 +182,7 @@ static bool is_possible(void *context, struct heaplog_board *board)
 		return false;
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
 		if (atomic_load(&board->process[i].state) >= HEAPLOG_PROCESS_ANNOUNCED &&
-		    board->process[i].task == claim->key) {
+		    atomic_load(&board->process[i].task) == claim->key) {
 			claim->boards++;
 			claim->entry = &board->process[i];
 			return claim->boards > 1 || claim->found;

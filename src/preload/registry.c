@@ -43,7 +43,7 @@ struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t 
 	}
 	atomic_store(&entry->pid, pid);
 	entry->parent = parent;
-	entry->task = key;
+	atomic_store(&entry->task, key);
 	entry->doubtful = doubtful;
 	entry->high_water = 0;
 	atomic_store(&entry->state, state);
@@ -80,7 +80,7 @@ void exact_announced(pid_t pid, uint64_t key)
 		struct heaplog_board_process *entry = &board->process[i];
 
 		if (atomic_load(&entry->state) == HEAPLOG_PROCESS_ANNOUNCED && atomic_load(&entry->pid) == 0 &&
-		    entry->task == key) {
+		    atomic_load(&entry->task) == key) {
 			/* Where it could not be started the place is free again. */
 			atomic_store(&entry->pid, pid);
 			if (pid <= 0)
@@ -99,11 +99,15 @@ uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *
 
 	for (; *at < used && *at < HEAPLOG_BOARD_PROCESSES && count + 1 < max; (*at)++) {
 		struct heaplog_board_process *entry = &board->process[*at];
+		const bool ours = atomic_load(&entry->task) == key;
 		const uint32_t state = atomic_load(&entry->state);
 		const pid_t pid = atomic_load(&entry->pid);
 		const uint64_t past = atomic_load(&entry->past);
 
-		if ((state != HEAPLOG_PROCESS_LIVES && state != HEAPLOG_PROCESS_LEFT) || entry->task != key)
+		/* Asked twice: another task's sampler may free an entry at any time, and a new process fill it, whose number
+		 * must not be taken for that of one of ours. */
+		if (!ours || (state != HEAPLOG_PROCESS_LIVES && state != HEAPLOG_PROCESS_LEFT) ||
+		    atomic_load(&entry->task) != key)
 			continue;
 		atomic_store(&entry->sampler, sampler + 1);
 		atomic_store(&entry->known, known);
@@ -146,7 +150,7 @@ void exact_forget(uint64_t key, pid_t pid)
 	struct heaplog_board_process *entry = board ? registry_find(board, pid) : NULL;
 	uint32_t expected = HEAPLOG_PROCESS_LIVES;
 
-	if (entry && entry->task == key)
+	if (entry && atomic_load(&entry->task) == key)
 		atomic_compare_exchange_strong(&entry->state, &expected, HEAPLOG_PROCESS_FREE);
 }
 
@@ -161,7 +165,7 @@ uint64_t exact_largest(uint64_t key)
 		const uint32_t state = atomic_load(&entry->state);
 		const uint64_t past = atomic_load(&entry->past);
 
-		if (entry->task != key || entry->doubtful || state < HEAPLOG_PROCESS_LIVES)
+		if (atomic_load(&entry->task) != key || entry->doubtful || state < HEAPLOG_PROCESS_LIVES)
 			continue;
 		if (state == HEAPLOG_PROCESS_LEFT && entry->high_water > largest)
 			largest = entry->high_water;

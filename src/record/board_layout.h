@@ -74,7 +74,7 @@ struct heaplog_board_process {
 	_Atomic int32_t pid;
 	int32_t parent;
 	uint32_t doubtful;        /* known by its variables alone, or descends from such a one */
-	uint64_t task;            /* what all processes of its task have in common */
+	_Atomic uint64_t task;    /* what all processes of its task have in common */
 	_Atomic uint64_t known;   /* bytes: the task's peak as its sampler had it last */
 	_Atomic uint32_t sampler; /* who looks at its task, and 1; 0: not known yet */
 	uint32_t reserved;

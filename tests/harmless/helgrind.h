@@ -11,7 +11,12 @@
 
 #ifndef __ASSEMBLER__ /* vfork_*.S */
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <valgrind/helgrind.h>
+
+/* helgrind looks, in a forked child, at mappings that the child was not given, and ends by a signal of its own. */
+#undef MADV_DONTFORK
+#define MADV_DONTFORK MADV_NORMAL
 
 #define HG_OBJECT(object) VALGRIND_HG_DISABLE_CHECKING((object), sizeof *(object))
 #define HG_RELEASE(object)                                 \
