@@ -28,9 +28,9 @@ QEMU_BUILD := $(BUILD)/qemu
 qemu_make   = $(MAKE) --no-print-directory BUILD=$(QEMU_BUILD) CC=aarch64-linux-gnu-gcc SCREEN=ansi \
               CFLAGS="-isystem $(abspath $(QEMU_BUILD))/libs/include -L$(abspath $(QEMU_BUILD))/libs/lib"
 # Left out, since they are about what the emulator changes: programs of this machine (sh, env, make) run as themselves, and
-# their loader is told of a library that it cannot load (doctor, run, foreign, runners, live, limits); the emulator's own
+# their loader is told of a library that it cannot load (doctor, run, top, foreign, runners, live, limits); the emulator's own
 # threads, signals, memory and descriptors are in every process (exact, exactness, hostile, orphans, oom).
-QEMU_TESTS ?= $(notdir $(filter-out $(addprefix %/test_,cli_doctor cli_run exact exactness foreign hostile limits live oom \
+QEMU_TESTS ?= $(notdir $(filter-out $(addprefix %/test_,cli_doctor cli_run cli_top exact exactness foreign hostile limits live oom \
               orphans runners),$(TESTS)))
 # The same of single tests. Of the last row: vfork is a fork in the emulator, and a spawner's memory the emulator's.
 QEMU_SKIP  := test_coresident_libraries test_daemon_is_left_alone test_descriptor_table test_environment_of_task \

@@ -69,9 +69,10 @@ int summary_close(struct summary_source *source)
 	return -1;
 }
 
-void summary_print(int records)
+void summary_print(int records, bool largest)
 {
 	(void)records;
+	(void)largest;
 }
 
 struct outcome supervise(char *const argv[], char *const envp[], const struct companion *companion)

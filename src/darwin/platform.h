@@ -59,6 +59,8 @@ static inline void darwin_qsort_r(void *base, size_t count, size_t width,
 /* A set-user-ID program; its dyld would not have loaded us. */
 #define secure_getenv(name) (issetugid() ? NULL : getenv(name))
 
+#define AT_SECURE 23
+#define getauxval(which) issetugid()
 #define O_LARGEFILE 0 /* all are */
 #define st_mtim st_mtimespec
 
@@ -87,6 +89,19 @@ static inline long darwin_SYS_write(int fd, const void *text, size_t size)
 static inline long darwin_SYS_pread64(int fd, void *text, size_t size, off_t at)
 {
 	return pread(fd, text, size, at);
+}
+
+static inline long darwin_SYS_fcntl(int fd, int command, int argument)
+{
+	return fcntl(fd, command, argument);
+}
+
+/* Only ever asked about this process. */
+static inline long darwin_SYS_prlimit64(pid_t pid, int resource, const struct rlimit *set, struct rlimit *limit)
+{
+	(void)pid;
+	(void)set;
+	return getrlimit(resource, limit);
 }
 
 static inline long darwin_SYS_wait4(pid_t pid, int *status, int options, struct rusage *usage)
@@ -157,6 +172,9 @@ bool darwin_has_threads(void);
 
 /* execvp with an environment. */
 int darwin_execvpe(const char *file, char *const argv[], char *const envp[]);
+#ifdef HEAPLOG_COMMAND
+#define execvpe darwin_execvpe
+#endif
 
 /* Can these eight bytes be read? As the Linux call with an impossible request: it never succeeds, and says EFAULT where
  * they cannot. */
