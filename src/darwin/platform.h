@@ -61,10 +61,13 @@ static inline void darwin_qsort_r(void *base, size_t count, size_t width,
 
 #define AT_SECURE 23
 #define getauxval(which) issetugid()
+#define O_PATH 0 /* of /proc, which is not there */
 #define O_LARGEFILE 0 /* all are */
 #define st_mtim st_mtimespec
 
+#pragma clang diagnostic ignored "-Wvariadic-macro-arguments-omitted" /* syscall(SYS_getpid) */
 #define syscall(call, ...) darwin_##call(__VA_ARGS__)
+#define darwin_SYS_getpid() getpid()
 
 static inline long darwin_SYS_openat(int directory, const char *path, int flags, int mode)
 {
@@ -102,6 +105,11 @@ static inline long darwin_SYS_prlimit64(pid_t pid, int resource, const struct rl
 	(void)pid;
 	(void)set;
 	return getrlimit(resource, limit);
+}
+
+static inline long darwin_SYS_fstat(int fd, struct stat *status)
+{
+	return fstat(fd, status);
 }
 
 static inline long darwin_SYS_wait4(pid_t pid, int *status, int options, struct rusage *usage)
@@ -207,13 +215,19 @@ static inline int sigtimedwait(const sigset_t *set, siginfo_t *info, const struc
 	return -1;
 }
 
-/* The thread's name; the program's. */
-#define prctl(what, name) darwin_##what(name)
-#define darwin_PR_SET_NAME(name) pthread_setname_np(name)
-#define darwin_PR_GET_NAME(name) strlcpy(name, getprogname(), sizeof name)
+/* The thread's name; the program's. name has room for 16 bytes, as on Linux. */
+enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
+#define prctl(what, ...) darwin_prctl(what, __VA_ARGS__)
+#define darwin_SYS_prctl(what, ...) darwin_prctl(what, __VA_ARGS__)
 
-/* What ru_maxrss of a child means after its exec is not known well enough for a figure: it is taken as inherited. */
-#define getrusage(who, usage) ((void)(usage), -1)
+static inline int darwin_name(int what, const char *name)
+{
+	if (what == PR_SET_NAME)
+		return pthread_setname_np(name);
+	strlcpy((char *)(uintptr_t)name, getprogname(), 16);
+	return 0;
+}
+#define darwin_prctl(what, name, ...) darwin_name(what, name)
 
 /* There is no page that fork wipes: our fork does it in the child (real_darwin.c), and who calls another has no child
  * that comes back to us. */
