@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 
 static char *program; /* tests/helper_task */
@@ -292,6 +293,49 @@ static void ends(const char *how)
 		pthread_exit(NULL);
 }
 
+static volatile int forks;
+
+static void forking_handler(int number)
+{
+	const int saved = errno;
+	const pid_t pid = fork();
+
+	(void)number;
+	if (pid == 0) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	forks++;
+	errno = saved;
+}
+
+/* A program without threads forks in a handler that interrupts the allocator: allowed, as long as it has none. */
+static void handlerforks(void)
+{
+	const struct sigaction action = {.sa_handler = forking_handler, .sa_flags = SA_RESTART};
+	const struct itimerval often = {.it_interval = {.tv_usec = 8000}, .it_value = {.tv_usec = 8000}};
+	const struct itimerval never = {.it_value = {.tv_usec = 0}};
+	const pid_t pid = start_task("long", (char *[]){S("/bin/sleep"), S("2"), NULL});
+
+	waitpid(pid, NULL, WNOHANG); /* now there is a sampler */
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while (forks < 60) {
+		void *volatile blocks[64];
+
+		for (size_t i = 0; i < 64; i++)
+			blocks[i] = malloc(2000 + i * 100);
+		for (size_t i = 0; i < 64; i++)
+			free(blocks[i]);
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	say("forked %d", forks >= 60);
+}
+
 static void at_exit(void)
 {
 	sigset_t mask;
@@ -342,9 +386,19 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*function)(void);
 	} modes[] = {
-	    {"forked", forked}, {"lowest", lowest}, {"closing", closing}, {"threads", threads},
-	    {"moved", moved},   {"others", others}, {"jumps", jumps},     {"reaps", reaps},
-	    {"slow", slow},     {"reused", reused}, {"opened", opened},   {"lastthread", lastthread},
+	    {"forked", forked},
+	    {"lowest", lowest},
+	    {"closing", closing},
+	    {"threads", threads},
+	    {"moved", moved},
+	    {"others", others},
+	    {"jumps", jumps},
+	    {"reaps", reaps},
+	    {"slow", slow},
+	    {"reused", reused},
+	    {"opened", opened},
+	    {"lastthread", lastthread},
+	    {"handlerforks", handlerforks},
 	};
 
 	program = argc > 2 ? argv[2] : NULL;

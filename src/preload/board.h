@@ -32,7 +32,7 @@ struct slot {
 	uint32_t kind;
 	_Atomic pid_t pid;   /* 0: ended unseen, and the number is another process's now */
 	uint64_t carry_over; /* bytes of ru_maxrss that the child had before its exec; see shared */
-	bool shared;         /* until its exec it had the runner's memory (vfork), which others may have made larger yet */
+	bool shared; /* until its exec it had the runner's memory (vfork), which others may have made larger yet */
 	/* CLOCK_MONOTONIC. Atomic: samplers look at it before they know that the slot is not being filled anew. */
 	_Atomic uint64_t start_ns;
 	uint64_t key;          /* exact_key */

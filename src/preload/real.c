@@ -19,6 +19,14 @@ static long missing(void)
 	return -1;
 }
 
+bool real_has(const void *function)
+{
+	long (*const answer)(void) = missing;
+
+	real();
+	return memcmp(function, &answer, sizeof answer) != 0;
+}
+
 #if !defined(__GLIBC__) /* musl: one version of everything */
 #define dlvsym(handle, name, version) dlsym(handle, name)
 #endif

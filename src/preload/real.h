@@ -27,6 +27,9 @@ struct real {
 
 extern struct real heaplog_real;
 
+/* Has this libc the function, or does it answer ENOSYS? function: a member of heaplog_real. */
+bool real_has(const void *function);
+
 /* Resolve all of them, once. Called by the constructor, or by a wrapper that another library's constructor reached
  * before ours ran; later calls return at once. Keeps errno and leaves dlerror() empty. Calls dlsym: not for use between
  * fork and exec. */

@@ -14,6 +14,10 @@ uint64_t sampler_now(void);
  * to be a task, because single-threaded programs may rely on it (unshare, fork). Keeps errno. */
 void sampler_forked(pid_t pid, uint64_t before_ns);
 
+/* Is the caller in a signal handler, as far as can be told, of a program that has no threads but ours? It counts on libc
+ * to take no locks in fork(), and may have interrupted who holds them. Async-signal-safe. May change errno. */
+bool sampler_is_in_handler(void);
+
 /* Start a sampler for pid. Where no further thread can be had (EAGAIN, the limit) a running one sees to it as well;
  * where there is none the task goes on as it would without us. Keeps errno. */
 void sampler_start(pid_t pid);

@@ -29,6 +29,18 @@ static bool has_threads(void)
 #endif
 }
 
+bool sampler_is_in_handler(void)
+{
+#ifdef __APPLE__
+	return false;
+#else
+	struct stat status;
+	const uint32_t ours = heaplog_process ? atomic_load(&heaplog_process->threads) : 0;
+
+	return ours && stat("/proc/self/task", &status) == 0 && status.st_nlink <= 3 + ours && handler_may_run();
+#endif
+}
+
 static bool is_taken(uint32_t place)
 {
 	return atomic_load(&heaplog_process->places[place / 64]) >> place % 64 & 1;
@@ -165,7 +177,7 @@ void sampler_forked(pid_t pid, uint64_t before_ns)
 
 	if (pid > 0 && runtime_is_owner()) {
 		board_outdate(heaplog_board, pid, before_ns);
-		if (has_threads()) {
+		if (has_threads() && !sampler_is_in_handler()) {
 			sampler_start(pid);
 		} else {
 			/* Before the poll: it may claim at any moment. */

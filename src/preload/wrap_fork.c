@@ -24,7 +24,12 @@ HEAPLOG_EXPORT pid_t fork(void)
 	}
 	board_prepare();
 	before = sampler_now();
-	pid = real()->fork();
+	/* With our thread in the process fork() takes the allocator's lock, and the handler may have interrupted who has it: a
+	 * program without threads would wait for itself for ever (seen). _Fork takes none, and calls no fork handlers. */
+	if (sampler_is_in_handler() && real_has(&real()->_Fork))
+		pid = real()->_Fork();
+	else
+		pid = real()->fork();
 	if (pid > 0)
 		sampler_forked(pid, before);
 	else if (pid == 0)
