@@ -118,7 +118,7 @@ lint:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	  --suppress=allocaCalled "-DElfW(type)=Elf64_\#\#type" -Iinclude -Isrc src
 	clang-tidy --quiet $(filter-out %.S,$(LIB_SRC)) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD)/src
-	shellcheck scripts/*.sh tests/*.sh tests/e2e/*.sh .ci/run
+	shellcheck scripts/*.sh scripts/*/*.sh tests/*.sh tests/e2e/*.sh .ci/run
 clean:
 	rm -rf $(BUILD) build-asan build-ubsan build-tsan build-helgrind
 

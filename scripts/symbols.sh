@@ -64,7 +64,7 @@ want: $(echo "$want" | tr '\n' ' ')"
 	bad=$(nm -D --undefined-only "$3" | awk '{ print $2 }' | sed 's/@.*//' |
 		grep -E '_chk$|^(exit|_exit|_Exit|abort|__assert|__assert_fail|malloc|calloc|realloc|free|printf|fprintf|snprintf)$' || true)
 	[ -z "$bad" ] || fail "imports what it must not: $bad"
-	[ $failed -ne 0 ] || echo "symbols: $(echo "$have" | wc -l) exported names as listed; needs $(echo $needed)${oldest:+ of $oldest or later}; no _chk, exit, abort, assert, malloc or stdio imported"
+	[ $failed -ne 0 ] || echo "symbols: $(echo "$have" | wc -l) exported names as listed; needs $(echo "$needed" | paste -sd " " -)${oldest:+ of $oldest or later}; no _chk, exit, abort, assert, malloc or stdio imported"
 	exit $failed
 	;;
 esac

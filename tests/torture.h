@@ -57,7 +57,9 @@ CMUnitTestFunction torture_chosen(const char *name, CMUnitTestFunction test);
 /* In an emulator, whose own memory stands in every process of the task: figures have no upper bound then. */
 bool torture_emulated(void);
 
-#define TORTURE(test) \
-	{#test, torture_chosen(#test, test), torture_setup, torture_teardown, NULL}
+#define TORTURE(test)                                                                     \
+	{                                                                                 \
+#test, torture_chosen(#test, test), torture_setup, torture_teardown, NULL \
+	}
 
 #endif

@@ -34,9 +34,8 @@ inside)
 	magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
 	mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
 	printf '%s' ":qemu-aarch64:M::$magic:$mask:$(command -v qemu-aarch64-static):F" >/proc/sys/fs/binfmt_misc/register
-	build=${BUILD:-build/qemu}
 	status=0
-	sh tests/run.sh $(printf "$build/tests/%s " "$@") || status=$?
+	sh tests/run.sh "${@/#/${BUILD:-build/qemu}/tests/}" || status=$?
 	rm -rf "$upper"
 	exit $status
 	;;

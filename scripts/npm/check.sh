@@ -7,7 +7,7 @@ tarball=$(realpath "$1")
 shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root" || exit 1
-# shellcheck source=scripts/install.sh
+# shellcheck disable=SC1091 # looked at by itself
 HEAPLOG_INSTALL=$root/scripts/test.sh . "$root/scripts/install.sh" quickstart
 e2e=$root/build/e2e
 tools=$e2e/tools

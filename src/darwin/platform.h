@@ -61,7 +61,7 @@ static inline void darwin_qsort_r(void *base, size_t count, size_t width,
 
 #define AT_SECURE 23
 #define getauxval(which) issetugid()
-#define O_PATH 0 /* of /proc, which is not there */
+#define O_PATH 0      /* of /proc, which is not there */
 #define O_LARGEFILE 0 /* all are */
 #define st_mtim st_mtimespec
 
