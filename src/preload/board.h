@@ -29,7 +29,7 @@ struct slot {
 	_Atomic uint32_t state;
 	_Atomic uint32_t in_tree; /* the sampler has taken the process as a root */
 	_Atomic uint32_t polled;  /* a sampler was started for it by sampler_poll */
-	uint32_t kind;
+	_Atomic uint32_t kind;
 	_Atomic pid_t pid;   /* 0: ended unseen, and the number is another process's now */
 	uint64_t carry_over; /* bytes of ru_maxrss that the child had before its exec; see shared */
 	bool shared; /* until its exec it had the runner's memory (vfork), which others may have made larger yet */

@@ -47,7 +47,7 @@ static bool is_readable(const char *file, bool search, char *const argv[], char 
 /* HEAPLOG_EXACT: the program keeps the library where it can load it. */
 static bool stays(struct launch *launch, pid_t pid, int directory, const char *file, bool search)
 {
-	launch->announced = heaplog_runtime.exact && launch->slot->kind == SLOT_TASK &&
+	launch->announced = heaplog_runtime.exact && atomic_load(&launch->slot->kind) == SLOT_TASK &&
 			    target_fits(directory, file, search) &&
 			    exact_announce(pid > 0 ? pid : 0, launch->slot->key);
 	return launch->announced;
@@ -68,7 +68,7 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, int d
 	if (!slot)
 		return;
 	bulk = board_bulk(board, slot);
-	slot->kind = what == TASK_DAEMON ? SLOT_SCRATCH : SLOT_TASK;
+	atomic_store(&slot->kind, what == TASK_DAEMON ? SLOT_SCRATCH : SLOT_TASK);
 	if (what != TASK_DAEMON && atomic_load(&slot->state) == SLOT_FILLING) {
 		bulk->text[0] = '\0';
 		slot->origin = name.origin;
@@ -86,7 +86,7 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, int d
 		/* A name that does not fit cannot be told from another: such a task gets no figure. */
 		if (what != TASK_BATCH && !slot->name &&
 		    (!slot->project || !slot->target || (name.configuration && !slot->configuration)))
-			slot->kind = SLOT_SCRATCH;
+			atomic_store(&slot->kind, SLOT_SCRATCH);
 	}
 	launch->board = board;
 	launch->slot = slot;
@@ -180,7 +180,7 @@ void launch_spawned(struct launch *launch, pid_t pid)
 		board_outdate(heaplog_board, pid, sampler_now());
 	if (launch->announced)
 		exact_announced(pid, launch->slot->key);
-	if (launch->slot && pid > 0 && launch->slot->kind == SLOT_TASK) {
+	if (launch->slot && pid > 0 && atomic_load(&launch->slot->kind) == SLOT_TASK) {
 		launch->slot->pid = pid;
 		launch->slot->carry_over = own_maxrss();
 		launch->slot->shared = false; /* it has exec'ed */

@@ -206,7 +206,7 @@ void sampler_poll(void)
 
 		/* After vfork, or without threads, no sampler is under way. Where one is, the second finds the task
 		 * taken. Also of a slot that the sampler of another task has adopted in passing. */
-		if ((state != SLOT_CLAIMED && state != SLOT_ADOPTED) || slot->kind != SLOT_TASK ||
+		if ((state != SLOT_CLAIMED && state != SLOT_ADOPTED) || atomic_load(&slot->kind) != SLOT_TASK ||
 		    atomic_load(&slot->polled) || atomic_load(&slot->in_tree))
 			continue;
 		/* waitpid and write may be called in a handler: whoever calls next from outside of one starts it. */

@@ -105,10 +105,10 @@ static bool see_to(struct sampler *sampler, pid_t pid)
 	/* Read before the board: a claim precedes its exec, so that one which exec'ed without a claim is no task. */
 	const int execed = heaplog_process_has_execed("/proc", pid);
 	struct slot *slot = board_find(heaplog_board, pid);
-	struct task *task = slot && slot->kind == SLOT_TASK ? tasks_adopt(slot) : NULL;
+	struct task *task = slot && atomic_load(&slot->kind) == SLOT_TASK ? tasks_adopt(slot) : NULL;
 
 	if (!task) {
-		if (execed != 0 && slot && slot->kind == SLOT_SCRATCH)
+		if (execed != 0 && slot && atomic_load(&slot->kind) == SLOT_SCRATCH)
 			board_release(heaplog_board, slot);
 		return execed != 0;
 	}
@@ -157,7 +157,7 @@ void units_see_to_unsent(struct sampler *sampler)
 		struct slot *slot = &board->slots[i];
 		const uint32_t state = atomic_load(&slot->state);
 
-		if ((state == SLOT_CLAIMED || state == SLOT_ADOPTED) && slot->kind == SLOT_TASK &&
+		if ((state == SLOT_CLAIMED || state == SLOT_ADOPTED) && atomic_load(&slot->kind) == SLOT_TASK &&
 		    !atomic_load(&slot->in_tree) && slot->pid)
 			see_to(sampler, slot->pid);
 	}

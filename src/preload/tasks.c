@@ -175,7 +175,7 @@ struct task *tasks_adopt(struct slot *slot)
 	runtime_lock(mask);
 	if (atomic_load(&slot->state) == SLOT_ADOPTED) {
 		task = atomic_load(&slot->task);
-	} else if (atomic_load(&slot->state) == SLOT_CLAIMED && slot->kind == SLOT_TASK) {
+	} else if (atomic_load(&slot->state) == SLOT_CLAIMED && atomic_load(&slot->kind) == SLOT_TASK) {
 		const struct slot_bulk *bulk = board_bulk(heaplog_board, slot);
 
 		task = find(slot, bulk);
