@@ -118,11 +118,18 @@ static uint64_t cpu_now(void)
 	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-/* What a look costs as the schedule is to see it. */
-static uint64_t shared_cost(uint64_t cost)
+/* What a look costs as the schedule is to see it: the least of three. The first with an orphan asks for a good deal, and
+ * what came right after it was missed, since the next was put off for a quarter of a second. */
+static uint64_t usual_cost(struct unit *unit, uint64_t now)
 {
 	const uint32_t children = atomic_load(&heaplog_board->taken);
+	uint64_t cost = now;
 
+	for (size_t i = 0; i < 2; i++)
+		if (unit->costs[i] && unit->costs[i] < cost)
+			cost = unit->costs[i];
+	unit->costs[1] = unit->costs[0];
+	unit->costs[0] = now;
 	/* Who asks for shares is willing to pay: twice as much. */
 	if (heaplog_runtime.pss)
 		cost /= 2;
@@ -176,7 +183,7 @@ static bool look(struct sampler *sampler, struct unit *unit, uint64_t now)
 		unit->empty = now;
 	else if (now - unit->empty > (uint64_t)LOST_MS * MS)
 		collect_lost(task);
-	cost = shared_cost(cpu_now() - cost);
+	cost = usual_cost(unit, cpu_now() - cost);
 	now = sampler_now();
 	oom_watch_look(&task->oom, &sampler->oom_fd, now, before, summary->current_bytes);
 	/* Between its fork and its exec: the first look at the task itself must come soon, it may live for a

@@ -20,6 +20,7 @@ struct unit {
 	uint64_t glance;   /* next glance, where that is sooner */
 	uint64_t soonest;  /* no look before, whatever the news */
 	uint64_t finished; /* when its last child was reaped; 0: running */
+	uint64_t costs[2]; /* of the looks before; 0: there was none */
 	uint64_t empty;    /* since when no process of it is left; 0: some are */
 };
 
