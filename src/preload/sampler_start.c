@@ -93,9 +93,14 @@ static void send(pid_t pid)
 		const uint32_t place = atomic_fetch_add(&turn, 1) % RUNTIME_SAMPLERS;
 
 		for (int i = 0; is_taken(place) && i < RUNTIME_MAIL; i++) {
+			_Atomic pid_t *const mail = &heaplog_process->mail[place][i];
 			pid_t expected = 0;
 
-			if (atomic_compare_exchange_strong(&heaplog_process->mail[place][i], &expected, pid)) {
+			if (!atomic_compare_exchange_strong(mail, &expected, pid))
+				continue;
+			/* Its thread may have looked for the last time; if so the mail is still there, and ours. */
+			expected = pid;
+			if (is_taken(place) || !atomic_compare_exchange_strong(mail, &expected, 0)) {
 				wake_place(place);
 				return;
 			}
