@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <mach-o/dyld.h>
+#include <string.h>
 
 #define SYMBOL(name, type, parameters)                                             \
 	__attribute__((used, section("__DATA,__interpose"))) static const struct { \
@@ -99,4 +100,13 @@ long darwin_SYS_memfd_create(const char *name, int flags)
 	if (fd >= 0)
 		unlink(path);
 	return fd;
+}
+
+/* NULL: macOS has none. */
+bool real_has(const void *function)
+{
+	void *address;
+
+	memcpy(&address, function, sizeof address);
+	return address != NULL;
 }
