@@ -255,6 +255,10 @@ static void test_screen(void **state)
 	struct winsize size = {.ws_row = 10, .ws_col = 60};
 
 	(void)state;
+	/* One thread, nothing to be found there; and TSan keeps signals back until it likes (a screen that was resized on a
+	 * busy machine was not drawn for 30 s, once). */
+	if (getenv("HEAPLOG_SANITIZER") && strcmp(getenv("HEAPLOG_SANITIZER"), "tsan") == 0)
+		skip();
 	screen = show("xterm");
 	see(screen, "PEAK");
 	assert_non_null(strstr(screen->text, "\033[?1049h"));
