@@ -298,9 +298,14 @@ static volatile int forks;
 static void forking_handler(int number)
 {
 	const int saved = errno;
-	const pid_t pid = fork();
 
 	(void)number;
+	errno = 77;
+
+	const pid_t pid = fork();
+
+	if (pid > 0 && errno != 77)
+		_exit(121);
 	if (pid == 0) {
 		execl("/bin/true", "true", (char *)NULL);
 		_exit(127);

@@ -193,6 +193,9 @@ static void bad_lines_are_named_and_skipped(void **state)
 		    "\x7f"
 		    "ELF\n",
 		    5);
+	/* One that has just been begun is no foreign file. */
+	put_text("begun.jsonl", "{\"v\":1,\"run\":\"1\",\"ta");
+	has(expect(0, "report begun.jsonl")->errors, "the last line is cut off, or still being written");
 	result = expect(2, "report binary.jsonl");
 	has(result->errors, "binary.jsonl: no line is a record: is this a results file?");
 	has(result->errors, "binary.jsonl:10: ");
@@ -260,7 +263,7 @@ static void wrong_usage(void **state)
 	    {"report --warn much r.jsonl", "--warn much: not a size"},
 	    {"report --memory 0 r.jsonl", "--memory 0: a size without its unit"},
 	    {"plan --memory 8 r.jsonl", "--memory 8: a size without its unit"},
-	    {"compare --fail-over 10 r.jsonl r.jsonl", "--fail-over: percent or a size"},
+	    {"compare --fail-over 10 r.jsonl r.jsonl", "--fail-over 10: a size without its unit"},
 	    {"compare - -", "only one of BASE and HEAD"},
 	    {"report --unknown r.jsonl", "heaplog report: unrecognized option '--unknown'"},
 	    {"report r.jsonl --format", "requires an argument"},

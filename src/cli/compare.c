@@ -298,8 +298,6 @@ static bool parse_limit(const char *text, struct options *options)
 		options->percent = percent;
 		return true;
 	}
-	if (*text && text[strspn(text, "0123456789.")] == '\0')
-		return arguments_wrong(name, "--fail-over: percent or a size (\"10%\", \"200MB\")") < 0;
 	return arguments_size(name, "--fail-over", text, &options->growth);
 }
 

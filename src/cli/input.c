@@ -32,6 +32,7 @@ struct source {
 	const char *name;
 	uint64_t number; /* of the line, from 1 */
 	uint64_t good, bad;
+	bool cut;      /* the last of the bad ones may yet become a record */
 	size_t length; /* bytes in the buffer */
 	bool skipping; /* inside a line that does not fit */
 	char buffer[BUFFER + 1];
@@ -102,6 +103,7 @@ static void take_line(struct source *source, char *text, size_t length, bool who
 		return;
 	wrong = strlen(text) == length ? line_parse(text, &line) : "a NUL byte in it";
 	if (wrong) {
+		source->cut = !whole;
 		complain(source, whole ? wrong : "the last line is cut off, or still being written");
 		return;
 	}
@@ -211,7 +213,7 @@ static void read_file(struct input *input, struct progress *progress, const char
 	fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || !read_fd(source, fd))
 		cannot_read(input, progress, source->name, strerror(errno));
-	else if (source->bad && !source->good)
+	else if (source->bad > source->cut && !source->good)
 		cannot_read(input, progress, source->name, "no line is a record: is this a results file?");
 	else
 		input->files++;

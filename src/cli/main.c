@@ -42,7 +42,7 @@ static void help(FILE *out)
 	      out);
 	for (const struct command *command = commands; command->name != NULL; command++)
 		fprintf(out, "  %-8s %-30s %s\n", command->name, command->arguments, command->help);
-	fputs("\nFILE is a results file (HEAPLOG_RESULTS); - is the standard input; a directory: all *.jsonl below it.\n"
+	fputs("\nFILE is a results file (HEAPLOG_RESULTS); - is the standard input; a directory: all *.jsonl below.\n"
 	      "heaplog SUBCOMMAND --help tells the options. heaplog run NAME runs a program that is called like one.\n"
 	      "exit status: 0; 1 a task grew, or nothing fits; 2 wrong usage or unreadable input; run: COMMAND's\n",
 	      out);

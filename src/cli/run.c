@@ -304,7 +304,8 @@ static int run_outside(const struct run_options *options, const struct runner *r
 	if (settings.turbo)
 		settings.runner = "turbo";
 	task_rule_read(&settings.rule, settings.turbo ? "{TURBO_HASH}" : which ? which : "all");
-	check_warn();
+	if (!options->warn)
+		check_warn();
 	settings.program = settings.turbo ? "turbo" : runner->name;
 	settings.records = summary_records();
 	outside = outside_create(&settings, &companion);

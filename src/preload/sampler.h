@@ -15,7 +15,7 @@ uint64_t sampler_now(void);
 void sampler_forked(pid_t pid, uint64_t before_ns);
 
 /* Is the caller in a signal handler, as far as can be told, of a program that has no threads but ours? It counts on libc
- * to take no locks in fork(), and may have interrupted who holds them. Async-signal-safe. May change errno. */
+ * to take no locks in fork(), and may have interrupted who holds them. Async-signal-safe. Keeps errno. */
 bool sampler_is_in_handler(void);
 
 /* Start a sampler for pid. Where no further thread can be had (EAGAIN, the limit) a running one sees to it as well;

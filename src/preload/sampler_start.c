@@ -34,10 +34,14 @@ bool sampler_is_in_handler(void)
 #ifdef __APPLE__
 	return false;
 #else
-	struct stat status;
+	const int saved = errno;
 	const uint32_t ours = heaplog_process ? atomic_load(&heaplog_process->threads) : 0;
+	struct stat status;
+	const bool inside =
+	    ours && stat("/proc/self/task", &status) == 0 && status.st_nlink <= 3 + ours && handler_may_run();
 
-	return ours && stat("/proc/self/task", &status) == 0 && status.st_nlink <= 3 + ours && handler_may_run();
+	errno = saved; /* a fork that succeeds leaves it alone */
+	return inside;
 #endif
 }
 
