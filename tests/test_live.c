@@ -189,13 +189,15 @@ static void test_unshare(void **state)
 static void test_objects(void **state)
 {
 	char command[20000];
-	static const char between[] = "wrap_exec launch environment task board pattern command";
+	static const char between[] = "preload/wrap_exec preload/launch preload/board task/environment task/task "
+				      "task/pattern task/command";
 	const char *build = getenv("HEAPLOG_BUILD");
 
 	(void)state;
 	snprintf(
 	    command, sizeof command,
-	    "cd '%s/src/preload' && for object in %s; do nm -u $object.c.o | sed 's/@.*//' | "
+	    "cd '%s/src/preload' && for object in %s; do test -f ../$object.c.o || exit 1; "
+	    "nm -u ../$object.c.o | sed 's/@.*//' | "
 	    "grep -wE "
 	    "'malloc|calloc|realloc|free|.*printf|getenv|secure_getenv|dlsym|dlvsym|opendir|pthread_mutex.*|exit|"
 	    "abort' && "
