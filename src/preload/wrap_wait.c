@@ -42,13 +42,14 @@ static long try_waitid(const void *argument)
  * own places: where these are bad it says EFAULT, with the child reaped all the same. */
 static pid_t reap(pid_t pid, int *status, int options, struct rusage *usage)
 {
-	struct rusage local_usage;
+	/* Not left as it is: an old return address of a handler might stand here, and look like a handler that runs
+	 * (handler.c; seen on musl). */
+	struct rusage local_usage = {.ru_maxrss = 0};
 	int local = 0;
 	const struct call call = {
 	    .pid = pid,
 	    .options = options,
 	    .status = status ? status : &local,
-	    /* cppcheck-suppress uninitvar; the kernel fills it */
 	    .usage = usage ? usage : &local_usage,
 	};
 	long settled;
