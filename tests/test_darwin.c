@@ -83,155 +83,160 @@ int proc_name(int pid, void *buffer, uint32_t size)
 	return fake && fake->name ? snprintf(buffer, size, "%s", fake->name) : 0;
 }
 
-static struct heaplog_tree *begin(enum heaplog_metric metric, struct heaplog_peak *peak)
+/* The scene of a test: a tree, and what it has seen so far. */
+static struct heaplog_tree *tree;
+static struct heaplog_peak peak;
+static bool moved;
+
+static void begin(enum heaplog_metric metric)
 {
 	const struct heaplog_tree_options options = {.metric = metric};
-	struct heaplog_tree *tree = heaplog_tree_create(&options);
 
-	assert_non_null(tree);
 	fake_count = 0;
-	heaplog_peak_init(peak, 0, 500);
-	return tree;
+	tree = heaplog_tree_create(&options);
+	assert_non_null(tree);
+	heaplog_peak_init(&peak, 0, 500);
+}
+
+static void end(void)
+{
+	heaplog_tree_destroy(tree);
+}
+
+/* A process that has exec'ed and holds so much. */
+static struct fake *process(pid_t pid, pid_t parent, uint64_t resident)
+{
+	static uint64_t clock;
+	struct fake *fake = &fakes[fake_count++];
+
+	*fake = (struct fake){.pid = pid, .parent = parent, .execed = true, .started = ++clock, .resident = resident};
+	return fake;
+}
+
+/* The same, as the task's first process. */
+static struct fake *root(pid_t pid, uint64_t resident)
+{
+	struct fake *fake = process(pid, 1, resident);
+
+	assert_int_equal(heaplog_tree_add_root(tree, pid), 0);
+	return fake;
+}
+
+/* A look at that time finds so many processes, and a peak of so much until now. */
+static void look(uint64_t ms, size_t members, uint64_t peak_bytes)
+{
+	assert_int_equal(heaplog_tree_tick(tree, ms * MS, &peak, &moved), members);
+	assert_int_equal(peak.summary.peak_bytes, peak_bytes);
 }
 
 static void test_before_exec_nothing_counts(void **state)
 {
-	struct heaplog_peak peak;
-	struct heaplog_tree *tree = begin(HEAPLOG_METRIC_RSS, &peak);
-	bool moved;
+	struct fake *fake;
 
 	(void)state;
-	fakes[fake_count++] = (struct fake){.pid = 10, .parent = 1, .started = 1, .resident = 1000 * MB};
-	assert_int_equal(heaplog_tree_add_root(tree, 10), 0);
-	assert_int_equal(heaplog_tree_tick(tree, 1000 * MS, &peak, &moved), 1);
-	assert_int_equal(peak.summary.peak_bytes, 0); /* the runner's copy, however long it takes */
-	fakes[0].execed = true;
-	fakes[0].resident = 20 * MB;
-	fakes[0].name = "node";
-	assert_int_equal(heaplog_tree_tick(tree, 1010 * MS, &peak, &moved), 1);
-	assert_int_equal(peak.summary.peak_bytes, 20 * MB);
+	begin(HEAPLOG_METRIC_RSS);
+	fake = root(10, 1000 * MB);
+	fake->execed = false;
+	look(1000, 1, 0); /* the runner's copy, however long it takes */
+	fake->execed = true;
+	fake->resident = 20 * MB;
+	fake->name = "node";
+	look(1010, 1, 20 * MB);
 	assert_string_equal(peak.summary.top[0].command, "node");
 	assert_true(moved);
-	heaplog_tree_destroy(tree);
+	end();
 }
 
 static void test_descendants_are_summed_and_kept(void **state)
 {
-	struct heaplog_peak peak;
-	struct heaplog_tree *tree = begin(HEAPLOG_METRIC_RSS, &peak);
-	bool moved;
+	struct fake *child, *grandchild, *stranger;
 
 	(void)state;
-	fakes[fake_count++] = (struct fake){.pid = 10, .parent = 1, .execed = true, .started = 1, .resident = 10 * MB};
-	fakes[fake_count++] = (struct fake){.pid = 11, .parent = 10, .execed = true, .started = 2, .resident = 20 * MB};
-	fakes[fake_count++] = (struct fake){.pid = 12, .parent = 11, .execed = true, .started = 3, .resident = 40 * MB};
-	fakes[fake_count++] = (struct fake){.pid = 13, .parent = 1, .execed = true, .started = 4, .resident = 80 * MB};
-	heaplog_tree_add_root(tree, 10);
+	begin(HEAPLOG_METRIC_RSS);
+	root(10, 10 * MB);
+	child = process(11, 10, 20 * MB);
+	grandchild = process(12, 11, 40 * MB);
+	stranger = process(13, 1, 80 * MB);
 	/* A grandchild in the same look, and nobody else's process. */
-	assert_int_equal(heaplog_tree_tick(tree, 1 * MS, &peak, &moved), 3);
-	assert_int_equal(peak.summary.peak_bytes, 70 * MB);
+	look(1, 3, 70 * MB);
 	assert_int_equal(peak.summary.processes_max, 3);
 	/* Its parent ends: it has another, and stays. */
-	fakes[1] = fakes[3];
-	fakes[2].parent = 1;
-	fakes[2].resident = 90 * MB;
-	assert_int_equal(heaplog_tree_tick(tree, 2 * MS, &peak, &moved), 2);
-	assert_int_equal(peak.summary.peak_bytes, 100 * MB);
-	heaplog_tree_destroy(tree);
+	*child = *stranger;
+	fake_count--;
+	grandchild->parent = 1;
+	grandchild->resident = 90 * MB;
+	look(2, 2, 100 * MB);
+	end();
 }
 
 static void test_a_number_that_is_used_again(void **state)
 {
-	struct heaplog_peak peak;
-	struct heaplog_tree *tree = begin(HEAPLOG_METRIC_RSS, &peak);
-	bool moved;
+	struct fake *fake;
 
 	(void)state;
-	fakes[fake_count++] = (struct fake){.pid = 10, .parent = 1, .execed = true, .started = 1, .resident = 10 * MB};
-	heaplog_tree_add_root(tree, 10);
-	assert_int_equal(heaplog_tree_tick(tree, 1 * MS, &peak, &moved), 1);
-	fakes[0].started = 2;
-	fakes[0].resident = 500 * MB;
-	assert_int_equal(heaplog_tree_tick(tree, 2 * MS, &peak, &moved), 0);
-	assert_int_equal(peak.summary.peak_bytes, 10 * MB);
-	heaplog_tree_destroy(tree);
+	begin(HEAPLOG_METRIC_RSS);
+	fake = root(10, 10 * MB);
+	look(1, 1, 10 * MB);
+	fake->started++;
+	fake->resident = 500 * MB;
+	look(2, 0, 10 * MB);
+	end();
 }
 
 static void test_fork_without_exec(void **state)
 {
-	struct heaplog_peak peak;
-	struct heaplog_tree *tree = begin(HEAPLOG_METRIC_RSS, &peak);
-	bool moved;
-
 	(void)state;
-	fakes[fake_count++] = (struct fake){.pid = 10, .parent = 1, .execed = true, .started = 1, .resident = 10 * MB};
-	fakes[fake_count++] = (struct fake){.pid = 11, .parent = 10, .started = 2, .resident = 10 * MB};
-	heaplog_tree_add_root(tree, 10);
-	heaplog_tree_tick(tree, 1000 * MS, &peak, &moved);
-	assert_int_equal(peak.summary.peak_bytes, 10 * MB); /* its parent's copy */
-	heaplog_tree_tick(tree, 1050 * MS, &peak, &moved);
-	assert_int_equal(peak.summary.peak_bytes, 10 * MB);
-	heaplog_tree_tick(tree, 1100 * MS, &peak, &moved);
-	assert_int_equal(peak.summary.peak_bytes, 20 * MB); /* it works without an exec */
-	heaplog_tree_destroy(tree);
+	begin(HEAPLOG_METRIC_RSS);
+	root(10, 10 * MB);
+	process(11, 10, 10 * MB)->execed = false;
+	look(1000, 2, 10 * MB); /* its parent's copy */
+	look(1050, 2, 10 * MB);
+	look(1100, 2, 20 * MB); /* it works without an exec */
+	end();
 }
 
 static void test_footprint(void **state)
 {
-	struct heaplog_peak peak;
-	struct heaplog_tree *tree = begin(HEAPLOG_METRIC_FOOTPRINT, &peak);
-	bool moved;
+	struct fake *fake;
 
 	(void)state;
-	fakes[fake_count++] = (struct fake){.pid = 10,
-					    .parent = 1,
-					    .execed = true,
-					    .started = 1,
-					    .resident = 10,
-					    .footprint = 30 * MB,
-					    .footprint_max = 50 * MB};
-	heaplog_tree_add_root(tree, 10);
-	heaplog_tree_tick(tree, 1 * MS, &peak, &moved);
+	begin(HEAPLOG_METRIC_FOOTPRINT);
+	fake = root(10, 10);
+	fake->footprint = 30 * MB;
+	fake->footprint_max = 50 * MB;
 	/* The kernel's mark: one process held so much, between two looks. */
-	assert_int_equal(peak.summary.peak_bytes, 50 * MB);
+	look(1, 1, 50 * MB);
 	assert_int_equal(peak.summary.peak_upper_bytes, 50 * MB);
-	heaplog_tree_destroy(tree);
+	end();
 }
 
 static void test_rss_is_never_called_exact(void **state)
 {
-	struct heaplog_peak peak;
-	struct heaplog_tree *tree = begin(HEAPLOG_METRIC_RSS, &peak);
-	bool moved;
-
 	(void)state;
-	fakes[fake_count++] = (struct fake){.pid = 10, .parent = 1, .execed = true, .started = 1, .resident = 100 * MB};
-	heaplog_tree_add_root(tree, 10);
-	heaplog_tree_tick(tree, 1 * MS, &peak, &moved);
-	heaplog_tree_tick(tree, 500 * MS, &peak, &moved);
-	assert_int_equal(peak.summary.peak_bytes, 100 * MB);
+	begin(HEAPLOG_METRIC_RSS);
+	root(10, 100 * MB);
+	look(1, 1, 100 * MB);
+	look(500, 1, 100 * MB);
 	assert_true(peak.summary.peak_upper_bytes > 102 * MB);
-	heaplog_tree_destroy(tree);
+	end();
 }
 
 static void test_glance(void **state)
 {
-	struct heaplog_peak peak;
-	struct heaplog_tree *tree = begin(HEAPLOG_METRIC_RSS, &peak);
-	bool moved;
+	struct fake *fake;
 
 	(void)state;
-	fakes[fake_count++] = (struct fake){.pid = 10, .parent = 1, .execed = true, .started = 1, .resident = 100 * MB};
-	heaplog_tree_add_root(tree, 10);
-	heaplog_tree_tick(tree, 1 * MS, &peak, &moved);
+	begin(HEAPLOG_METRIC_RSS);
+	fake = root(10, 100 * MB);
+	look(1, 1, 100 * MB);
 	assert_false(heaplog_tree_glance(tree, 2 * MS));
-	fakes[0].resident = 101 * MB;
+	fake->resident = 101 * MB;
 	assert_false(heaplog_tree_glance(tree, 3 * MS));
-	fakes[0].resident = 110 * MB;
+	fake->resident = 110 * MB;
 	assert_true(heaplog_tree_glance(tree, 4 * MS));
 	fake_count = 0;
 	assert_true(heaplog_tree_glance(tree, 5 * MS));
-	heaplog_tree_destroy(tree);
+	end();
 }
 
 int main(void)
