@@ -60,8 +60,9 @@ void closing_print(void)
 }
 
 /* xargs waits for its last children in a function of its own for exit: what we have is not complete before that. */
-static void at_exit(void)
+static void at_exit(void *unused)
 {
+	(void)unused;
 	atomic_store(&exiting, true);
 	if (!tasks_are_running())
 		runtime_finish();
@@ -73,12 +74,15 @@ void closing_reaped(void)
 		runtime_finish();
 }
 
+/* atexit is this one with a handle of the library, which is in the compiler's start files; the Makefile leaves them out. */
+int __cxa_atexit(void (*function)(void *), void *argument, void *handle);
+
 void closing_arm(void)
 {
 	static bool armed;
 
 	if (armed || handler_may_run())
 		return;
-	atexit(at_exit);
+	__cxa_atexit(at_exit, NULL, NULL);
 	armed = true;
 }
