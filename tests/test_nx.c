@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -297,6 +298,10 @@ static void test_random_chunks(void **state)
 			memcpy(text + length, part, strlen(part));
 			length += strlen(part);
 		}
+		if (length >= 3 && nx_is_text(text)) {
+			assert_false(parse_bytes(text, length, &line));
+			assert_int_equal(nx_place_of(text, length), NX_TEXT);
+		}
 		if (!parse_bytes(text, length, &line))
 			continue;
 		matches++;
@@ -306,6 +311,45 @@ static void test_random_chunks(void **state)
 		nx_line_is(text, length, &line, "a", "b", NULL);
 	}
 	assert_true(matches > 100);
+}
+
+/* The first three bytes may say that it is ordinary text only where it is, with colours before any of them as well. */
+static void test_first_bytes(void **state)
+{
+	static const char *const others[] = {
+	    "> nx run a:b",
+	    "> a:b",
+	    "::group::\xe2\x9c\x85 > nx run a:b",
+	    "\xe2\x9c\x94  nx run a:b\n",
+	    "   \xe2\x9c\x94  nx run a:b",
+	    "\xe2\x9c\x96 nx run a:b\n",
+	    " NX   Successfully ran target b for project a",
+	    " Lerna (powered by Nx)   Ran target b",
+	    " NX   6 tasks: 5 succeeded",
+	    "\r\n",
+	};
+	static const char *const texts[] = {"src/a.ts", "  src/a.ts",       " src", ">>>", ": a",
+					    "[1/2]",    "    at f (a.js:1)"};
+
+	(void)state;
+	assert_false(nx_is_text("\n\x1b[0m"));
+	for (size_t i = 0; i < COUNT(others); i++)
+		for (size_t at = 0; at < 3; at++) {
+			char text[128];
+			struct nx_line line;
+			const int length =
+			    snprintf(text, sizeof text, "%.*s\x1b[32m%s", (int)at, others[i], others[i] + at);
+
+			assert_false(nx_is_text(others[i]));
+			/* An escape sequence does not stand inside a character. */
+			if (others[i][at] & 0x80 && at > 0)
+				continue;
+			assert_true(nx_parse(text, (size_t)length, &line) ||
+				    nx_place_of(text, (size_t)length) != NX_TEXT);
+			assert_false(nx_is_text(text));
+		}
+	for (size_t i = 0; i < COUNT(texts); i++)
+		assert_int_equal(nx_is_text(texts[i]), strncmp(texts[i], "   ", 3) != 0);
 }
 
 int main(void)
@@ -318,6 +362,7 @@ int main(void)
 	    cmocka_unit_test(test_task_of_line),
 	    cmocka_unit_test(test_no_line_is_no_task),
 	    cmocka_unit_test(test_random_chunks),
+	    cmocka_unit_test(test_first_bytes),
 	};
 
 	return cmocka_run_group_tests_name("nx", tests, NULL, NULL);

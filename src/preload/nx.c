@@ -334,6 +334,27 @@ enum nx_place nx_place_of(const char *chunk, size_t length)
 	return is_rule(cursor) && has_colour_of_end(chunk, length) ? NX_RULE : NX_TEXT;
 }
 
+bool nx_is_text(const char *chunk)
+{
+	switch (chunk[0]) {
+	case '\n':
+	case '\r':
+	case ESC:
+	case '\xe2': /* an icon, a rule */
+		return false;
+	case '>':
+		return chunk[1] != ' ' && chunk[1] != ESC;
+	case ':':
+		return chunk[1] != ':' && chunk[1] != ESC;
+	case ' ': /* " NX ", " Lerna ", or three before an icon */
+		if (chunk[1] == ' ')
+			return chunk[2] != ' ' && chunk[2] != ESC;
+		return chunk[1] != 'N' && chunk[1] != 'L' && chunk[1] != ESC;
+	default:
+		return true;
+	}
+}
+
 size_t nx_prefix(const char *chunk, size_t length, const char *project)
 {
 	struct cursor cursor = {.at = chunk, .end = chunk + length};

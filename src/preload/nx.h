@@ -46,6 +46,10 @@ enum nx_place {
 /* Classify a chunk. Pure. */
 enum nx_place nx_place_of(const char *chunk, size_t length);
 
+/* Do the first three bytes of a chunk, which are there, say that it is no result line and NX_TEXT, whatever follows? False:
+ * they do not say. Pure. */
+bool nx_is_text(const char *chunk);
+
 /* The length of the prefix "PROJECT: " with its colours at the start of the chunk, as --output-style=stream has it; 0:
  * there is none. Pure. */
 size_t nx_prefix(const char *chunk, size_t length, const char *project);

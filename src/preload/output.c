@@ -3,52 +3,20 @@
 #include "preload/last_peak.h"
 #include "preload/real.h"
 #include "preload/result.h"
+#include "preload/stream.h"
+#include "preload/suffix.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-/* How long a suffix that the kernel took in part may wait for its rest; and the longest chunk that is worth a look. */
-enum { REST_TIMEOUT_MS = 1000, LONGEST = 4096 };
-
-/* Where an output stands: a line of our own may begin only where one ended. */
-enum edge { EDGE_UNKNOWN, EDGE_LINE_END, EDGE_IN_LINE };
-
-/* stdout and stderr; [0] alone where they are the same. */
-static _Atomic enum edge edges[2];
-static _Atomic bool coloured[2];
-
-/* Rows of the terminal are drawn again and again (the dynamic display). */
-static _Atomic bool redrawn[2];
-
-/* The TUI has the terminal (\e[?1049h): nothing of ours may appear before it has given it back. */
-static _Atomic bool alternate_screen;
-
-/* The descriptor on which the kernel took a part of a chunk: what comes there next is the rest, which may look like a
- * result line of its own. -1: none. */
-static _Atomic int broken_off = -1;
-
-static bool is_at(const struct stat *status, int i)
-{
-	return heaplog_runtime.output_known[i] && heaplog_runtime.output_device[i] == status->st_dev &&
-	       heaplog_runtime.output_inode[i] == status->st_ino && heaplog_runtime.output_rdev[i] == status->st_rdev;
-}
-
-/* By identity, since libuv opens a terminal anew under another number. 0, 1, or -1: neither. */
-static int stream_of(int fd)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) != 0)
-		return -1;
-	return is_at(&status, 0) ? 0 : is_at(&status, 1) ? 1 : -1;
-}
+/* The longest chunk that is worth a look. */
+enum { LONGEST = 4096 };
 
 /* One chunk as the matcher sees it. */
 struct look {
-	bool read; /* all of it can be read */
+	size_t readable; /* so many bytes at its start; all of it, or of a long one LONGEST; 0: it cannot be read */
 	bool is_line;
 	struct nx_line line;
 	enum nx_place place;
@@ -60,9 +28,11 @@ static struct look look_at(const char *chunk, size_t length)
 
 	if (!length)
 		look.place = NX_NOTHING;
-	if (!chunk || !length || length > LONGEST || !runtime_readable(chunk, length))
+	if (!chunk || !runtime_readable(chunk, length < LONGEST ? length : LONGEST))
 		return look;
-	look.read = true;
+	look.readable = length < LONGEST ? length : LONGEST;
+	if (length > LONGEST)
+		return look;
 	look.is_line = nx_parse(chunk, length, &look.line);
 	if (!look.is_line)
 		look.place = nx_place_of(chunk, length);
@@ -74,14 +44,6 @@ static bool is_header(const char *chunk, const struct look *look)
 {
 	return look->is_line && !look->line.cached && !look->line.bare && chunk[0] != ':' &&
 	       (look->line.form == NX_STATIC || look->line.form == NX_HEADER);
-}
-
-static void note_escape(const char *chunk, size_t length, int stream)
-{
-	if (length == 4 && memcmp(chunk, "\x1b[0K", 4) == 0)
-		atomic_store(&redrawn[stream], true);
-	if (length == 8 && memcmp(chunk, "\x1b[?1049", 7) == 0)
-		atomic_store(&alternate_screen, chunk[7] == 'h');
 }
 
 /* Nobody's process yet: the first header comes before the first task. */
@@ -100,18 +62,18 @@ void output_passed(int fd, const char *bytes, size_t length, size_t taken)
 
 	/* The dynamic display draws before a task has ended, and then has no room for lines of our own. */
 	if (length == 4 && taken == 4 && memcmp(bytes, "\x1b[0K", 4) == 0 && is_ours() && (stream = stream_of(fd)) >= 0)
-		note_escape(bytes, length, stream);
+		stream_escape(bytes, length, stream);
 	/* A part of it: the rest follows, in another piece. */
 	if (length == 8 && (taken == length || runtime_readable(bytes, length)))
-		note_escape(bytes, length, 0);
-	if (taken == length && length <= LONGEST && !atomic_load(&alternate_screen) &&
+		stream_escape(bytes, length, 0);
+	if (taken == length && length <= LONGEST && !atomic_load(&stream_alternate_screen) &&
 	    nx_parse(bytes, length, &look.line)) {
 		look.is_line = true;
 		if (is_header(bytes, &look) && is_ours() && (stream = stream_of(fd)) >= 0) {
 			own_line_header(bytes, length, &look.line);
-			atomic_store(&coloured[stream], look.line.coloured);
+			atomic_store(&streams[stream].coloured, look.line.coloured);
 			/* From here on all that passes is looked at. */
-			atomic_store(&edges[stream], look.line.form == NX_HEADER ? EDGE_LINE_END : EDGE_IN_LINE);
+			atomic_store(&streams[stream].edge, look.line.form == NX_HEADER ? EDGE_LINE_END : EDGE_IN_LINE);
 		}
 	}
 	errno = saved;
@@ -134,18 +96,12 @@ bool output_is_cached_line(const struct iovec *iov, int count)
 
 void output_awaits(void)
 {
-	for (int i = 0; i < 2 && !output_matters(); i++)
-		atomic_store(&edges[i], EDGE_UNKNOWN);
+	stream_awaits(output_matters());
 }
 
 void output_forget(void)
 {
-	for (int i = 0; i < 2; i++) {
-		atomic_store(&edges[i], EDGE_UNKNOWN);
-		atomic_store(&redrawn[i], false);
-	}
-	atomic_store(&alternate_screen, false);
-	atomic_store(&broken_off, -1);
+	stream_forget();
 	own_line_forget();
 }
 
@@ -181,54 +137,6 @@ static void settle(struct task *task, bool annotated)
 	atomic_store(&task->state, annotated ? TASK_ANNOTATED : TASK_FINISHED);
 	if (annotated)
 		tasks_wake(task);
-}
-
-/* The kernel took a part of our text (a socket, a full disk): the rest follows, or the line would stay broken. */
-static void write_rest(int fd, const char *text, size_t length)
-{
-	while (length) {
-		const ssize_t taken = real()->write(fd, text, length);
-		struct pollfd wait = {.fd = fd, .events = POLLOUT};
-
-		if (taken > 0) {
-			text += taken;
-			length -= (size_t)taken;
-		} else if (errno != EINTR && (errno != EAGAIN || poll(&wait, 1, REST_TIMEOUT_MS) <= 0)) {
-			return;
-		}
-	}
-}
-
-/* One result line with its suffix in one write, which a pipe takes whole or not at all (up to PIPE_BUF): another writer
- * cannot come between, and a full pipe is the EAGAIN that the runner knows. *annotated: the suffix is there. */
-static ssize_t write_line(int fd, const char *chunk, size_t length, const struct nx_line *line,
-			  const struct figure *figure, bool *annotated)
-{
-	char suffix[ANNOTATE_SUFFIX_MAX + 1];
-	size_t added = annotate_suffix(figure, line->coloured, suffix);
-	struct iovec parts[3] = {
-	    {.iov_base = (void *)(uintptr_t)chunk, .iov_len = line->insert_at},
-	    {.iov_base = suffix, .iov_len = added},
-	    {.iov_base = (void *)(uintptr_t)(chunk + line->insert_at), .iov_len = length - line->insert_at},
-	};
-	ssize_t taken;
-	int saved;
-
-	if (length + added > PIPE_BUF)
-		added = parts[1].iov_len = 0;
-	taken = real()->writev(fd, parts, 3);
-	saved = errno;
-	*annotated = added ? taken > (ssize_t)line->insert_at : taken == (ssize_t)length && !figure->peak;
-	if (*annotated && (size_t)taken < line->insert_at + added) {
-		write_rest(fd, suffix + ((size_t)taken - line->insert_at), line->insert_at + added - (size_t)taken);
-		taken = (ssize_t)(line->insert_at + added);
-	}
-	if (taken >= 0 && (size_t)taken < length + added)
-		atomic_store(&broken_off, fd);
-	if (taken > (ssize_t)line->insert_at)
-		taken -= (ssize_t)added;
-	errno = saved;
-	return taken;
 }
 
 /* Do the first taken bytes end where an iovec ends? */
@@ -272,7 +180,8 @@ static enum edge edge_after(enum edge before, const struct iovec *chunk, const s
 	if (look->place == NX_NOTHING)
 		return before;
 	end = (const char *)chunk->iov_base + chunk->iov_len - 1;
-	return (look->read || runtime_readable(end, 1)) && *end == '\n' ? EDGE_LINE_END : EDGE_IN_LINE;
+	return (look->readable == chunk->iov_len || runtime_readable(end, 1)) && *end == '\n' ? EDGE_LINE_END
+											      : EDGE_IN_LINE;
 }
 
 /* The iovecs before at. False: the kernel did not take them all, and total, or -1 with errno, is what to return. */
@@ -290,12 +199,12 @@ static bool flush(struct passage *passage, int at)
 	if (taken >= 0 && (size_t)taken == wanted) {
 		passage->total += taken;
 		passage->first = at;
-		atomic_store(&edges[passage->stream], passage->edge);
+		atomic_store(&streams[passage->stream].edge, passage->edge);
 		return true;
 	}
 	if (taken > 0 || (passage->rest && passage->first == 0)) {
-		atomic_store(&broken_off, ends_chunk(iov, at - passage->first, taken) ? -1 : passage->fd);
-		atomic_store(&edges[passage->stream], EDGE_UNKNOWN);
+		atomic_store(&stream_broken_off, ends_chunk(iov, at - passage->first, taken) ? -1 : passage->fd);
+		atomic_store(&streams[passage->stream].edge, EDGE_UNKNOWN);
 	}
 	passage->total = taken < 0 && passage->total ? passage->total : passage->total + taken;
 	return false;
@@ -305,9 +214,9 @@ static bool flush(struct passage *passage, int at)
 static bool own_lines(struct passage *passage, int at, const struct look *look)
 {
 	const char *chunk = passage->iov[at].iov_base;
-	const size_t length = passage->iov[at].iov_len;
+	const size_t length = look->readable;
 	char text[OWN_LINE_MAX + 1];
-	const bool rows = atomic_load(&redrawn[passage->stream]);
+	const bool rows = atomic_load(&streams[passage->stream].redrawn);
 	struct task *task;
 	bool written = false;
 
@@ -320,10 +229,10 @@ static bool own_lines(struct passage *passage, int at, const struct look *look)
 		if (!claim(task))
 			break;
 		tasks_await_record(task);
-		size = own_line_text(task, atomic_load(&coloured[passage->stream]), rows, text);
+		size = own_line_text(task, atomic_load(&streams[passage->stream].coloured), rows, text);
 		taken = size ? real()->write(passage->fd, text, size) : 0;
 		if (size && taken > 0 && (size_t)taken < size)
-			write_rest(passage->fd, text + taken, size - (size_t)taken);
+			suffix_rest(passage->fd, text + taken, size - (size_t)taken);
 		/* A full pipe: the runner will come with the same chunk again, or the closing lines have it. */
 		settle(task, taken > 0 || !size);
 		if (size && taken <= 0)
@@ -358,17 +267,17 @@ static bool result_line(struct passage *passage, int at, const struct look *look
 		tasks_await_record(task);
 		figure = result_figure(task);
 	}
-	taken = write_line(passage->fd, chunk->iov_base, chunk->iov_len, &look->line, &figure, &annotated);
+	taken = suffix_write(passage->fd, chunk->iov_base, chunk->iov_len, &look->line, &figure, &annotated);
 	if (task) /* otherwise it is left for a line of its own: a line that broke off comes back as a fragment */
 		settle(task, annotated);
 	if (taken == (ssize_t)chunk->iov_len) {
 		passage->total += taken;
 		passage->first = at + 1;
-		atomic_store(&edges[passage->stream], edge_after(passage->edge, chunk, look));
+		atomic_store(&streams[passage->stream].edge, edge_after(passage->edge, chunk, look));
 		return true;
 	}
 	if (taken > 0)
-		atomic_store(&edges[passage->stream], EDGE_UNKNOWN);
+		atomic_store(&streams[passage->stream].edge, EDGE_UNKNOWN);
 	passage->total = taken < 0 && passage->total ? passage->total : passage->total + taken;
 	return false;
 }
@@ -388,16 +297,16 @@ static bool one_chunk(struct passage *passage, int at, bool owner)
 	if (look.is_line && look.line.bare && !look.line.cached)
 		look.is_line = owner && match(chunk->iov_base, chunk->iov_len, &look);
 	if (look.place == NX_NOTHING && chunk->iov_len)
-		note_escape(chunk->iov_base, chunk->iov_len, passage->stream);
-	if (fresh && !atomic_load(&alternate_screen)) {
+		stream_escape(chunk->iov_base, chunk->iov_len, passage->stream);
+	if (fresh && !atomic_load(&stream_alternate_screen)) {
 		if (look.is_line)
-			atomic_store(&coloured[passage->stream], look.line.coloured);
+			atomic_store(&streams[passage->stream].coloured, look.line.coloured);
 		else if (look.place == NX_TITLE || look.place == NX_COUNTS || look.place == NX_RULE)
-			atomic_store(&coloured[passage->stream], notes_colour(chunk, &look));
-		if (owner) {
+			atomic_store(&streams[passage->stream].coloured, notes_colour(chunk, &look));
+		if (owner && look.readable) {
 			const bool result = look.is_line && match(chunk->iov_base, chunk->iov_len, &look);
 
-			own_line_passes(chunk->iov_base, chunk->iov_len, look.place, look.is_line ? &look.line : NULL);
+			own_line_passes(chunk->iov_base, look.readable, look.place, look.is_line ? &look.line : NULL);
 			if (!result && passage->edge == EDGE_LINE_END && !own_lines(passage, at, &look))
 				return false;
 		}
@@ -425,8 +334,8 @@ static ssize_t pass(int fd, const struct iovec *iov, int count, bool own)
 	if (count <= 0 || count > IOV_MAX || (!owner && !is_ours()) || (passage.stream = stream_of(fd)) < 0 ||
 	    !is_sound(iov, count, own))
 		return real()->writev(fd, iov, count);
-	passage.rest = atomic_compare_exchange_strong(&broken_off, &rest, -1);
-	passage.edge = passage.rest ? EDGE_IN_LINE : atomic_load(&edges[passage.stream]);
+	passage.rest = atomic_compare_exchange_strong(&stream_broken_off, &rest, -1);
+	passage.edge = passage.rest ? EDGE_IN_LINE : atomic_load(&streams[passage.stream].edge);
 	for (int at = 0; at < count; at++)
 		if (!one_chunk(&passage, at, owner))
 			return passage.total;
@@ -439,10 +348,46 @@ ssize_t output_writev(int fd, const struct iovec *iov, int count)
 	return pass(fd, iov, count, false);
 }
 
+/* Is a chunk ordinary text, before which nothing of ours can go? Told by its first bytes, for which the kernel is asked
+ * one question; or by its length alone. */
+static bool is_text(const char *chunk, size_t length)
+{
+	enum { FEW = 3 };
+
+	if (own_line_streams() || length < FEW)
+		return false;
+	return length > LONGEST || (runtime_readable(chunk, FEW) && nx_is_text(chunk));
+}
+
+/* Such a chunk as it is. What the kernel has taken can be read. */
+static ssize_t pass_text(int fd, int stream, const char *chunk, size_t length)
+{
+	const ssize_t taken = real()->write(fd, chunk, length);
+
+	if (taken == (ssize_t)length) {
+		atomic_store_explicit(&streams[stream].edge, chunk[length - 1] == '\n' ? EDGE_LINE_END : EDGE_IN_LINE,
+				      memory_order_relaxed);
+	} else if (taken > 0) {
+		atomic_store(&streams[stream].edge, EDGE_UNKNOWN);
+		atomic_store(&stream_broken_off, fd);
+	}
+	return taken;
+}
+
 ssize_t output_write(int fd, const void *buffer, size_t count)
 {
 	struct iovec one = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = count};
+	int stream;
 
 	/* writev refuses what write cuts. */
-	return count > SSIZE_MAX ? real()->write(fd, buffer, count) : pass(fd, &one, 1, true);
+	if (count > SSIZE_MAX)
+		return real()->write(fd, buffer, count);
+	/* Most chunks lead elsewhere, or are ordinary text. Neither whose process this is nor where the descriptor leads
+	 * by now is asked for them: at worst a line is thought to have ended that has not. For all else pass asks. */
+	stream = stream_lately(fd);
+	if (stream < 0)
+		return real()->write(fd, buffer, count);
+	if (atomic_load_explicit(&stream_broken_off, memory_order_relaxed) != fd && is_text(buffer, count))
+		return pass_text(fd, stream, buffer, count);
+	return pass(fd, &one, 1, true);
 }

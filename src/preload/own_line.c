@@ -99,6 +99,11 @@ bool own_line_learns(void)
 	       atomic_load_explicit(&prefixes, memory_order_relaxed) != PREFIX_NONE;
 }
 
+bool own_line_streams(void)
+{
+	return atomic_load_explicit(&headers_seen, memory_order_relaxed);
+}
+
 static void keep_prefix(struct task *task, const char *chunk, size_t length)
 {
 	if (!task->prefix_length && length <= sizeof task->prefix) {

@@ -18,6 +18,9 @@ void own_line_header(const char *chunk, size_t length, const struct nx_line *lin
 /* Is there something to learn from what passes, although no task is finished? (Whose prefix is which.) */
 bool own_line_learns(void);
 
+/* Has a header passed before a task's start? From then on the line of a task may be due before any text. */
+bool own_line_streams(void);
+
 /* A chunk passes on one of the outputs. line: as which result line or header it was parsed; NULL: as none. */
 void own_line_passes(const char *chunk, size_t length, enum nx_place place, const struct nx_line *line);
 

@@ -105,12 +105,16 @@ bool runtime_readable(const void *start, size_t length)
 		errno = saved;
 		return readable;
 	}
-	/* The first bytes of each page, and the last bytes of all; of fewer than eight what is beside them as well. */
+	/* The first bytes of each page, and the last bytes of all; of fewer than eight, which lie on two pages, what is
+	 * beside them as well. */
 	for (size_t offset = 0; readable && offset + 8 < length;
 	     offset += page - (((uintptr_t)at + offset) & (page - 1)))
 		readable = can_read(at + offset);
-	if (readable && length)
-		readable = can_read(length < 8 ? (const char *)((uintptr_t)at & ~(uintptr_t)7) : at + length - 8);
+	if (readable && length && length < 8)
+		readable = can_read((const char *)((uintptr_t)at & ~(uintptr_t)7)) &&
+			   can_read((const char *)(((uintptr_t)at + length - 1) & ~(uintptr_t)7));
+	else if (readable && length)
+		readable = can_read(at + length - 8);
 	errno = saved;
 	return readable;
 }
