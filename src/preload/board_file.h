@@ -33,7 +33,7 @@ void board_file_forget(void);
 /* Remove the file, if it is this process's. The mapping stays, for threads that use it. Keeps errno. */
 void board_file_remove(void);
 
-/* Give task a place and write its names there. Without a file, or where 1024 tasks are running, it has none. */
+/* In board_figures.c. Give task a place and write its names there. Without a file, or where 1024 tasks are running, it has none. */
 void board_file_add(struct task *task);
 
 /* Publish the figures: of a running task the sampler's, of a finished one those of its record. A second writer does not
