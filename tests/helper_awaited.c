@@ -101,7 +101,7 @@ static void turned(void)
 /* The kernel says that it cannot read it, whatever begins there. */
 static void unreadable(void)
 {
-	static const char *const starts[] = {"text", "> nx run a:build", " NX ", "a: "};
+	static const char *const starts[] = {"text", "> nx run a:build", " NX ", "a: ", "> a:b  [local cache]"};
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *half = mmap(NULL, page * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -136,6 +136,8 @@ int main(int argc, char **argv)
 		run_awaited();
 		unreadable();
 		result_line(STDOUT_FILENO, "a");
+	} else if (strcmp(which, "alone") == 0) {
+		unreadable();
 	} else { /* the task's header came first, so that its own line may be due before any text */
 		result_line(STDOUT_FILENO, "a");
 		run("a");

@@ -121,11 +121,25 @@ static void test_unreadable_streamed(void **state)
 	assert_string_equal(result->output, base);
 }
 
+/* No line is awaited, but the line of a cache hit would be completed. */
+static void test_unreadable_alone(void **state)
+{
+	struct torture_result *result = run("alone", false);
+
+	(void)state;
+	memcpy(base, result->output, sizeof base);
+	result = run("alone", true);
+	assert_int_equal(result->status, 0);
+	assert_string_equal(result->output, base);
+	assert_string_equal(result->errors, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_forked_writer),     TORTURE(test_vforked_writer), TORTURE(test_reused_descriptor),
 	    TORTURE(test_turned_descriptor), TORTURE(test_unreadable),     TORTURE(test_unreadable_streamed),
+	    TORTURE(test_unreadable_alone),
 	};
 
 	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

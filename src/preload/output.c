@@ -79,6 +79,13 @@ void output_passed(int fd, const char *bytes, size_t length, size_t taken)
 	errno = saved;
 }
 
+/* Told by the first bytes, for which the kernel is asked one question. There are at least so many. */
+enum { FEW = 3 };
+static bool may_be_line(const char *chunk)
+{
+	return runtime_readable(chunk, FEW) && !nx_is_text(chunk);
+}
+
 bool output_is_cached_line(const struct iovec *iov, int count)
 {
 	struct nx_line line;
@@ -88,7 +95,8 @@ bool output_is_cached_line(const struct iovec *iov, int count)
 	/* Shorter than any such line is most of what a display draws again and again. */
 	for (int i = 0; i < count; i++)
 		if (iov[i].iov_len > sizeof "> a:b  [local cache]" - 2 && iov[i].iov_len <= LONGEST &&
-		    iov[i].iov_base && runtime_readable(iov[i].iov_base, iov[i].iov_len) &&
+		    iov[i].iov_base && may_be_line(iov[i].iov_base) &&
+		    runtime_readable(iov[i].iov_base, iov[i].iov_len) &&
 		    nx_parse(iov[i].iov_base, iov[i].iov_len, &line) && line.cached)
 			return true;
 	return false;
@@ -348,12 +356,9 @@ ssize_t output_writev(int fd, const struct iovec *iov, int count)
 	return pass(fd, iov, count, false);
 }
 
-/* Is a chunk ordinary text, before which nothing of ours can go? Told by its first bytes, for which the kernel is asked
- * one question; or by its length alone. */
+/* Is a chunk ordinary text, before which nothing of ours can go? */
 static bool is_text(const char *chunk, size_t length)
 {
-	enum { FEW = 3 };
-
 	if (own_line_streams() || length < FEW)
 		return false;
 	return length > LONGEST || (runtime_readable(chunk, FEW) && nx_is_text(chunk));
