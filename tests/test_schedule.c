@@ -32,7 +32,7 @@ static void test_early_after_a_movement(void **state)
 	assert_int_equal(heaplog_schedule_next(&schedule, 3 * MS, true), 50 * MS);
 	assert_int_equal(heaplog_schedule_next(&schedule, 3 * MS, true), 100 * MS);
 	assert_int_equal(heaplog_schedule_next(&schedule, 3 * MS, true), 150 * MS);
-	assert_int_equal(heaplog_schedule_glance(&schedule), 100 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 1), 100 * MS);
 }
 
 static void test_circuit_breaker(void **state)
@@ -64,6 +64,20 @@ static void test_short_period(void **state)
 	assert_int_equal(heaplog_schedule_next(&schedule, 1000, false), 10 * MS);
 }
 
+/* Glances between two looks: fewer where they cost more. */
+static void test_glances(void **state)
+{
+	struct heaplog_schedule schedule;
+
+	(void)state;
+	heaplog_schedule_init(&schedule, 500);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 1), 100 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 8), 100 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 9), 200 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 250), 200 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 251), 500 * MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -71,6 +85,7 @@ int main(void)
 	    cmocka_unit_test(test_early_after_a_movement),
 	    cmocka_unit_test(test_short_period),
 	    cmocka_unit_test(test_circuit_breaker),
+	    cmocka_unit_test(test_glances),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

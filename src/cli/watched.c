@@ -75,7 +75,7 @@ static void look(struct watched *task)
 		name_command(task);
 	cost = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cost;
 	task->due = watched_now() + heaplog_schedule_next(&task->schedule, cost, moved);
-	task->glance = watched_now() + heaplog_schedule_glance(&task->schedule);
+	task->glance = watched_now() + heaplog_schedule_glance(&task->schedule, task->peak.summary.processes);
 }
 
 bool watched_attend(struct watched *task)
@@ -85,7 +85,7 @@ bool watched_attend(struct watched *task)
 	if (now < task->due) {
 		if (now < task->glance)
 			return false;
-		task->glance = now + heaplog_schedule_glance(&task->schedule);
+		task->glance = now + heaplog_schedule_glance(&task->schedule, task->peak.summary.processes);
 		if (!heaplog_tree_glance(task->tree, now))
 			return false;
 	}

@@ -319,8 +319,7 @@ bool heaplog_tree_glance(struct heaplog_tree *tree, uint64_t now_ns)
 {
 	uint64_t moved = 0;
 
-	/* Of many it would cost too much, and say too little; of some, every other one. */
-	if (tree->count > MANY || (tree->count > FEW && ++tree->glances % 2))
+	if (tree->count > MANY)
 		return false;
 	tree->now_ns = now_ns;
 	tree_discover(tree);

@@ -6,6 +6,8 @@ enum {
 	EARLY_TICKS = 8, /* without movement, before the delay grows again */
 	SHARE = 50,      /* a walk may take 1/50, 2 % of a core */
 	GLANCES = 5,     /* per period */
+	FEW = 8,         /* processes, for which there are so many; half as many up to MANY, of more none */
+	MANY = 250,
 };
 
 #define MS 1000000ULL
@@ -34,7 +36,9 @@ uint64_t heaplog_schedule_next(struct heaplog_schedule *schedule, uint64_t cost_
 	return delay;
 }
 
-uint64_t heaplog_schedule_glance(const struct heaplog_schedule *schedule)
+uint64_t heaplog_schedule_glance(const struct heaplog_schedule *schedule, uint64_t processes)
 {
-	return schedule->period_ns / GLANCES;
+	if (processes > MANY)
+		return schedule->period_ns;
+	return schedule->period_ns / GLANCES * (processes > FEW ? 2 : 1);
 }

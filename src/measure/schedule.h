@@ -21,7 +21,8 @@ void heaplog_schedule_init(struct heaplog_schedule *schedule, uint32_t interval_
  * and is halved again when walks have become cheap (the first one opens a descriptor for each process). */
 uint64_t heaplog_schedule_next(struct heaplog_schedule *schedule, uint64_t cost_ns, bool moved);
 
-/* The delay in ns until a glance at whether anything has moved, between two ticks. */
-uint64_t heaplog_schedule_glance(const struct heaplog_schedule *schedule);
+/* The delay in ns until a glance at whether anything has moved, between two ticks: a fifth of the period for a tree of a
+ * few processes; of more it would cost too much, and say too little: two fifths, or the period, which is none at all. */
+uint64_t heaplog_schedule_glance(const struct heaplog_schedule *schedule, uint64_t processes);
 
 #endif

@@ -55,9 +55,8 @@ struct heaplog_tree {
 	struct heaplog_reading *readings;
 	size_t count, capacity;
 	unsigned budget, open;
-	unsigned threads; /* children files that are kept */
-	unsigned turn;    /* of ROUND */
-	unsigned glances;
+	unsigned threads;       /* children files that are kept */
+	unsigned turn;          /* of ROUND */
 	bool unlisted;          /* a root has come: what it had spawned before is in its files */
 	bool changed;           /* a member came or went since the last tick */
 	bool no_children_files; /* a kernel without CONFIG_PROC_CHILDREN */

@@ -160,7 +160,7 @@ static bool look(struct sampler *sampler, struct unit *unit, uint64_t now)
 		unit->due = unit->soonest < unit->due ? unit->soonest : unit->due;
 	if (now < unit->due) {
 		if (now >= unit->glance) {
-			unit->glance = now + heaplog_schedule_glance(&unit->schedule);
+			unit->glance = now + heaplog_schedule_glance(&unit->schedule, summary->processes);
 			if (heaplog_tree_glance(unit->tree, now))
 				unit->due = now;
 		}
@@ -194,7 +194,7 @@ static bool look(struct sampler *sampler, struct unit *unit, uint64_t now)
 	}
 	unit->soonest = now + cost * NEWS_SHARE;
 	unit->due = now + heaplog_schedule_next(&unit->schedule, cost, moved);
-	unit->glance = now + heaplog_schedule_glance(&unit->schedule);
+	unit->glance = now + heaplog_schedule_glance(&unit->schedule, summary->processes);
 	return true;
 }
 
