@@ -74,14 +74,38 @@ static void lowest(void)
 	result_line(STDOUT_FILENO, "lowest");
 }
 
+enum { NUMBERS = 1100 };
+
+static int open_numbers(void)
+{
+	int found = 0;
+
+	for (int fd = 3; fd < NUMBERS; fd++)
+		found += fcntl(fd, F_GETFD) >= 0;
+	return found;
+}
+
+/* The number that the result fd had is the program's own now, here and in its children: nothing of ours closes it. */
 static void closing(void)
 {
 	for (int i = 0; i < 3; i++) {
-		run_task("closing");
+		wait_for(start_task("closing", HOLD("5", "50")));
 		syscall(SYS_close_range, 3U, ~0U, 0U);
 		close(0);
-		for (int fd = 3; fd < 20000; fd += 7)
+		for (int fd = 3; fd < NUMBERS; fd++)
 			dup2(1, fd);
+		fflush(stdout);
+		const pid_t pid = fork();
+
+		if (pid == 0) {
+			say("the child has %d", open_numbers());
+			_exit(0);
+		}
+		wait_for(pid);
+		/* The task's next command: it lets go of the result that it had. */
+		wait_for(start_task("closing", HOLD("5", "50")));
+		say("the runner has %d", open_numbers());
+		result_line(STDOUT_FILENO, "closing");
 		closefrom(3);
 	}
 }
@@ -168,6 +192,7 @@ static void others(void)
 	/* A line that would not fit a pipe's atomic write with its suffix. */
 	memset(line + 22, 'x', 4096 - 22 - 4);
 	say("long %zd", write(1, line, 4096 - 4));
+	say("pwrite %zd %d", pwrite(1, line, 21, 0), errno); /* a pipe has no places */
 }
 
 static sigjmp_buf escape;
@@ -203,12 +228,12 @@ static void jumps(void)
 /* A task that is stopped, continued and polled is not over; ways of reaping that nobody sees end it as well. */
 static void reaps(void)
 {
-	pid_t pid = start_task("reaps", HOLD("40", "300"));
+	/* Most of its memory comes after it was stopped, and so late that its usage alone has it for certain. */
+	pid_t pid = start_task("reaps", (char *[]){S("/bin/sh"), S("-c"), S("kill -STOP $$; \"$0\" hold 10 100; \"$0\" hold 60 0"), program,
+						   NULL});
 	siginfo_t info;
 	int status;
 
-	nap(50);
-	kill(pid, SIGSTOP);
 	say("stopped %d", waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
 	say("polled %d", (int)waitpid(pid, &status, WNOHANG));
 	kill(pid, SIGCONT);
