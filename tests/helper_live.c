@@ -192,7 +192,9 @@ static void others(void)
 	/* A line that would not fit a pipe's atomic write with its suffix. */
 	memset(line + 22, 'x', 4096 - 22 - 4);
 	say("long %zd", write(1, line, 4096 - 4));
-	say("pwrite %zd %d", pwrite(1, line, 21, 0), errno); /* a pipe has no places */
+	const ssize_t placed = pwrite(1, line, 21, 0); /* a pipe has no places */
+
+	say("pwrite %zd %d", placed, placed < 0 ? errno : 0);
 }
 
 static sigjmp_buf escape;
@@ -229,8 +231,9 @@ static void jumps(void)
 static void reaps(void)
 {
 	/* Most of its memory comes after it was stopped, and so late that its usage alone has it for certain. */
-	pid_t pid = start_task("reaps", (char *[]){S("/bin/sh"), S("-c"), S("kill -STOP $$; \"$0\" hold 10 100; \"$0\" hold 60 0"), program,
-						   NULL});
+	pid_t pid =
+	    start_task("reaps", (char *[]){S("/bin/sh"), S("-c"),
+					   S("kill -STOP $$; \"$0\" hold 10 100; \"$0\" hold 60 0"), program, NULL});
 	siginfo_t info;
 	int status;
 

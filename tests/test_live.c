@@ -194,14 +194,17 @@ static void test_unshare(void **state)
 static void test_objects(void **state)
 {
 	char command[20000];
-	static const char between[] = "preload/wrap_exec preload/launch preload/readable preload/target preload/board preload/registry "
-				      "preload/boards preload/board_file preload/board_figures task/environment task/task task/pattern task/command";
+	static const char between[] =
+	    "preload/wrap_exec preload/launch preload/readable preload/target preload/board preload/registry "
+	    "preload/boards preload/board_file preload/board_figures task/environment task/task task/pattern "
+	    "task/command";
 	static const char ours[] = "preload/[a-z]*.o task/*.o measure/*.o record/*.o";
 	const char *build = getenv("HEAPLOG_BUILD");
 
 	(void)state;
 	snprintf(command, sizeof command,
-		 "cd '%s/src' && for object in %s; do nm -u $object.c.o >/dev/null || exit 1; nm -u $object.c.o | sed 's/@.*//' | "
+		 "cd '%s/src' && for object in %s; do nm -u $object.c.o >/dev/null || exit 1; nm -u $object.c.o | sed "
+		 "'s/@.*//' | "
 		 "grep -wE "
 		 "'malloc|calloc|realloc|free|.*printf|getenv|secure_getenv|dlsym|dlvsym|opendir|pthread_mutex.*|exit|"
 		 "abort' && "

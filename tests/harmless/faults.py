@@ -3,8 +3,10 @@
 
     faults.py BUILD [inject|places|kills...]
 
-inject: each call that the library makes to the kernel or the allocator fails once, in turn (libfault.c), in the runner, and
-        with HEAPLOG_EXACT=1 in the runner and in the task.
+inject: each call that the library makes to the kernel or the allocator fails once, in turn (libfault.c): in the runner by
+        each way of starting a task, with shares, with every child a task, with orphans and tasks that a signal ends, and
+        with HEAPLOG_EXACT=1 in the runner and in the task. Prints from how many places of the library these calls came.
+        FAULT_EVERY=N: each N-th call only.
 places: no /proc, hidepid=2, another pid namespace; results on a full, a read-only and no file system, a symbolic link, a fifo,
         a directory; no runtime directory; limits of processes, descriptors and memory. Needs root for its mount namespaces; without it these are named as left out.
 kills:  1000 runners and tasks killed at random moments (FAULT_KILLS): what was shown is in the results file.
@@ -22,7 +24,13 @@ import tempfile
 import time
 
 ERRORS = {"EPERM": 1, "ENOMEM": 12, "ENFILE": 23, "EMFILE": 24, "ENOSYS": 38}
-SUFFIX = re.compile(rb" \(peak: (\d+(?:\.\d)?)(KB|MB|GB)(, \w+)?\)")
+FEW_ERRORS = {"EPERM": 1, "ENOMEM": 12}
+# What the library imports from libc and libfault.c does not let fail, since it cannot: text, sets of signals, what the kernel
+# always answers; and the look-up of names, of which symbols.sh and tests/test_command.c know.
+CANNOT_FAIL = set("""mem[a-z]+ str[a-z]+ sigaddset sigemptyset sigfillset sigismember getpid getppid getpgrp geteuid getauxval
+clock_gettime sched_yield secure_getenv pthread_sigmask pthread_testcancel pthread_attr_destroy dl_iterate_phdr dlerror dlsym dlvsym
+environ __environ __errno_location _ITM_.* __gmon_start__ __cxa_finalize""".split())
+SUFFIX = re.compile(rb" \(peak: (\d+(?:\.\d)?)(KB|MB|GB)(?: pss)?(, [\w-]+)?\)")
 failures = []
 
 
@@ -76,6 +84,29 @@ def check(name, base, have, low, high, errors=rb"(heaplog: [^\n]*\n)*"):
             fail("%s: peak %s MB" % (name, peak))
 
 
+def sites(library, fault):
+    """{return address of each call of the library's that libfault.c can let fail: the function that it stands in}. What else
+    the library imports must be known not to fail."""
+    def lines(*command):
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    defined = {line.split()[-1].split("@")[0] for line in lines("nm", "-D", "--defined-only", fault)}
+    for line in lines("nm", "-D", "--undefined-only", library):
+        name = line.split()[-1].split("@")[0]
+        if name not in defined and not any(re.fullmatch(known, name) for known in CANNOT_FAIL):
+            fail("the library calls %s, and libfault.c does not let it fail" % name)
+    found, function, calls = {}, "", False
+    for line in lines("objdump", "-d", "--no-show-raw-insn", library):
+        match = re.match(r"[0-9a-f]+ <(.*)>:", line)
+        function = match[1] if match else function
+        match = re.match(r" *([0-9a-f]+):\t(.*)", line)
+        if match and calls:
+            found[int(match[1], 16)] = function
+        match = match and re.search(r"call .*<(\w+)@plt>", match[2])
+        calls = bool(match) and match[1] in defined
+    return found
+
+
 def named(command, name):
     """The same with a task of another name: what a runner that fails leaves behind is not to be taken for another's."""
     return ["n" + name if part == "p0" else part for part in command]
@@ -84,30 +115,47 @@ def named(command, name):
 def inject(runner, work):
     fault = runner.build + "/harmless/libfault.so"
     total = 0
+    reached = os.path.join(work, "sites")
+    shell = ["/bin/sh", "-c"]
+    orphan = shell + ["(setsid \"$0\" hold 15 60 &); exec \"$0\" hold 20 30", runner.task]
+    everything = [runner.program, "-t", "p0", "build", "-", *orphan, "--", "p0", "build", "-", runner.task, "kill", "20", "9"]
+    rows = [(mode, runner.arguments(mode), {}, "helper_runner", ERRORS) for mode in ("-t", "-w", "-v", "-p")] + [
+        ("-t exact", runner.arguments("-t"), {"HEAPLOG_EXACT": "1"}, "helper_runner", ERRORS),
+        ("-p exact", runner.arguments("-p"), {"HEAPLOG_EXACT": "1"}, "helper_runner", ERRORS),
+        ("-t exact", runner.arguments("-t"), {"HEAPLOG_EXACT": "1"}, "helper_task", ERRORS),
+        ("orphans, a kill", everything, {}, "helper_runner", FEW_ERRORS),
+        ("orphans, a kill, exact", everything, {"HEAPLOG_EXACT": "1"}, "helper_task", FEW_ERRORS),
+        ("pss", everything, {"HEAPLOG_METRIC": "pss"}, "helper_runner", FEW_ERRORS),
+        ("all, no threads", runner.arguments("-w", 2), {"HEAPLOG_TASK": "all"}, "helper_runner", FEW_ERRORS)]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        for mode, exact, program in [(mode, "0", "helper_runner") for mode in ("-t", "-w", "-v", "-p")] + [
-                ("-t", "1", "helper_runner"), ("-p", "1", "helper_runner"), ("-t", "1", "helper_task")]:
-            command = runner.arguments(mode)
+        for row, (mode, command, settings, program, errors) in enumerate(rows):
             base = runner.run(command, None, {})
             count = os.path.join(work, "count")
-            extra = {"FAULT_PROGRAM": program, "HEAPLOG_EXACT": exact, "HEAPLOG_RESULTS": os.path.join(work, "results"),
-                     "XDG_RUNTIME_DIR": work}
-            runner.run(command, fault + " " + runner.library, dict(extra, FAULT_COUNT=count))
+            extra = {"FAULT_PROGRAM": program, "HEAPLOG_RESULTS": os.path.join(work, "results"), "XDG_RUNTIME_DIR": work,
+                     **settings}
+            runner.run(command, fault + " " + runner.library, dict(extra, FAULT_COUNT=count, FAULT_SITES=reached))
             with open(count) as file:
                 calls = int(int(file.read()) * 1.2)  # the number varies with the time that things take
             jobs = {}
-            for name, number in ERRORS.items():
-                for at in range(1, calls + 1):
-                    settings = dict(extra, FAULT_AT=str(at), FAULT_ERRNO=str(number))
-                    who = named(command, mode[1:] + exact + program[-4:] + name + str(at))
-                    jobs[pool.submit(runner.run, who, fault + " " + runner.library, settings)] = "%s exact %s %s, call %d: %s" % (
-                        mode, exact, program, at, name)
+            for name, number in errors.items():
+                for at in range(1, calls + 1, int(os.environ.get("FAULT_EVERY", "1"))):
+                    fault_settings = dict(extra, FAULT_AT=str(at), FAULT_ERRNO=str(number), FAULT_SITES=reached)
+                    who = named(command, "%d%s%d" % (row, name, at))
+                    jobs[pool.submit(runner.run, who, fault + " " + runner.library, fault_settings)] = "%s in %s, call %d: %s" % (
+                        mode, program, at, name)
             for job in concurrent.futures.as_completed(jobs):
-                status, out, errors = job.result()
-                check("inject " + jobs[job], base, (status, re.sub(rb"run [^:]*:", b"run p0:", out), errors), 0.001, 24)
+                status, out, said = job.result()
+                check("inject " + jobs[job], base, (status, re.sub(rb"run n[^:]*:", b"run p0:", out), said), 0.001, 40,
+                      errors=rb"(heaplog: [^\n]*\n(  [^\n]*\n)*)*")
             total += len(jobs)
-            print("  %s%s in %s: %d" % (mode, " exact" * (exact == "1"), program, len(jobs)), flush=True)
-    print("inject: %d calls failed, one in each run" % total, flush=True)
+            print("  %s in %s: %d" % (mode, program, len(jobs)), flush=True)
+    known = sites(runner.library, fault)
+    with open(reached) as file:
+        came = {int(line, 16) for line in file}
+    never = sorted({known[at] for at in set(known) - came})
+    print("inject: %d calls failed, one in each run; they came from %d of the library's %d places of such calls" %
+          (total, len(came & set(known)), len(known)), flush=True)
+    print("  not reached: some in " + " ".join(never), flush=True)
 
 
 def places(runner, work):
