@@ -28,7 +28,7 @@ FEW_ERRORS = {"EPERM": 1, "ENOMEM": 12}
 # What the library imports from libc and libfault.c does not let fail, since it cannot: text, sets of signals, what the kernel
 # always answers; and the look-up of names, of which symbols.sh and tests/test_command.c know.
 CANNOT_FAIL = set("""mem[a-z]+ str[a-z]+ sigaddset sigemptyset sigfillset sigismember getpid getppid getpgrp geteuid getauxval
-clock_gettime sched_yield secure_getenv pthread_sigmask pthread_testcancel pthread_attr_destroy dl_iterate_phdr dlerror dlsym dlvsym
+clock_gettime sched_yield secure_getenv pthread_sigmask pthread_testcancel pthread_attr_init pthread_attr_destroy dl_iterate_phdr dlerror dlsym dlvsym
 environ __environ __errno_location _ITM_.* __gmon_start__ __cxa_finalize""".split())
 SUFFIX = re.compile(rb" \(peak: (\d+(?:\.\d)?)(KB|MB|GB)(?: pss)?(, [\w-]+)?\)")
 failures = []

@@ -171,7 +171,6 @@ FAILING(int, sigpending, -1, (sigset_t * set), (set))
 FAILING(int, sigtimedwait, -1, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout),
 	(set, info, timeout))
 FAILING(int, nanosleep, -1, (const struct timespec *time, struct timespec *left), (time, left))
-FAILING(int, pthread_attr_init, error, (pthread_attr_t * attributes), (attributes))
 FAILING(int, pthread_attr_setstacksize, error, (pthread_attr_t * attributes, size_t size), (attributes, size))
 FAILING(int, pthread_attr_setdetachstate, error, (pthread_attr_t * attributes, int state), (attributes, state))
 FAILING(int, pthread_detach, error, (pthread_t thread), (thread))
