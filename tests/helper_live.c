@@ -303,7 +303,8 @@ static void reused(void)
 /* The runner's end, in every way, while a task runs. */
 static void ends(const char *how)
 {
-	start_task("ends", (char *[]){S("/bin/sleep"), S("0.4"), NULL});
+	waitpid(start_task("ends", (char *[]){S("/bin/sleep"), S("0.4"), NULL}), NULL,
+		WNOHANG); /* now there is a sampler */
 	nap(30);
 	if (strcmp(how, "exit") == 0)
 		exit(3);

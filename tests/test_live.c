@@ -170,6 +170,29 @@ static void test_ends(void **state)
 		compare(ways[i]);
 }
 
+/* What a task came to hold after its runner had gone, or its samplers, nobody knows. */
+static void test_outlived(void **state)
+{
+	static const char *const ways[] = {"exit", "thread"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		char *argv[] = {S(torture_path("tests/helper_live")), S(ways[i]), NULL};
+		char *entries[] = {PATH, ON, S("HEAPLOG_RESULTS=results"), torture_preload(), NULL};
+		char line[65536] = "";
+		FILE *file;
+
+		torture_run(argv, entries);
+		file = fopen("results", "r");
+		assert_non_null(file);
+		assert_non_null(fgets(line, sizeof line, file));
+		fclose(file);
+		remove("results");
+		assert_non_null(strstr(line, "\"task\":\"ends:build\""));
+		assert_non_null(strstr(line, "\"exact\":false"));
+	}
+}
+
 /* [req: H-47] What a process with threads may not do, and a process without us may. */
 static void test_unshare(void **state)
 {
@@ -231,11 +254,12 @@ static void test_traced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_forked),      TORTURE(test_lowest),           TORTURE(test_closing), TORTURE(test_threads),
-	    TORTURE(test_moved),       TORTURE(test_others),           TORTURE(test_jumps),   TORTURE(test_reaps),
-	    TORTURE(test_slow),        TORTURE(test_opened),           TORTURE(test_reused),  TORTURE(test_ends),
-	    TORTURE(test_last_thread), TORTURE(test_forks_in_handler), TORTURE(test_unshare), TORTURE(test_objects),
-	    TORTURE(test_traced),
+	    TORTURE(test_forked),   TORTURE(test_lowest),      TORTURE(test_closing),
+	    TORTURE(test_threads),  TORTURE(test_moved),       TORTURE(test_others),
+	    TORTURE(test_jumps),    TORTURE(test_reaps),       TORTURE(test_slow),
+	    TORTURE(test_opened),   TORTURE(test_reused),      TORTURE(test_ends),
+	    TORTURE(test_outlived), TORTURE(test_last_thread), TORTURE(test_forks_in_handler),
+	    TORTURE(test_unshare),  TORTURE(test_objects),     TORTURE(test_traced),
 	};
 
 	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

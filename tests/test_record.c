@@ -81,6 +81,10 @@ static void test_line(void **state)
 	heaplog_record_format(&record, line, sizeof(line));
 	assert_non_null(strstr(line, "\"exact\":false"));
 	summary.samples = 3;
+	record.partial = true;
+	heaplog_record_format(&record, line, sizeof(line));
+	assert_non_null(strstr(line, "\"exact\":false"));
+	record.partial = false;
 	summary.peak_upper_bytes = 1011;
 	record.exit = HEAPLOG_EXIT_SIGNAL;
 	record.exit_value = SIGKILL;

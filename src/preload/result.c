@@ -200,6 +200,8 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 	    .exit_value = task->exit_value,
 	    .oom = task->cause.oom,
 	    .interval_ms = summary->interval_ms,
+	    /* It outlives the runner, or its sampler had to leave before it (wrap_thread.c). */
+	    .partial = task->live > 0 || atomic_load(&heaplog_process->leaving),
 	    .metric = heaplog_runtime.pss ? HEAPLOG_OTHER_METRIC : "rss",
 	    .summary = summary,
 	};

@@ -228,9 +228,11 @@ static void put_series(struct text *text, const struct heaplog_summary *summary)
 
 /* Whether the truth lies within 1 % of the peak. An upper bound below the peak is no bound; nor is there one without a
  * look: what the wait reports is of the largest process alone. */
-static bool is_exact(const struct heaplog_summary *summary)
+static bool is_exact(const struct heaplog_record *record)
 {
-	return summary->samples > 0 && summary->peak_upper_bytes >= summary->peak_bytes &&
+	const struct heaplog_summary *summary = record->summary;
+
+	return !record->partial && summary->samples > 0 && summary->peak_upper_bytes >= summary->peak_bytes &&
 	       summary->peak_upper_bytes - summary->peak_bytes <= summary->peak_bytes / 100;
 }
 
@@ -257,7 +259,7 @@ static void put_all_but_lists(struct text *text, const struct heaplog_record *re
 	put_string_field(text, ",\"metric\":", record->metric);
 	put_number_field(text, ",\"peak_bytes\":", summary->peak_bytes);
 	put_number_field(text, ",\"peak_upper_bytes\":", summary->peak_upper_bytes);
-	put(text, is_exact(summary) ? ",\"exact\":true" : ",\"exact\":false");
+	put(text, is_exact(record) ? ",\"exact\":true" : ",\"exact\":false");
 	put_number_field(text, ",\"peak_at_ms\":", summary->peak_at_ms);
 	put_number_field(text, ",\"samples\":", summary->samples);
 	put_number_field(text, ",\"interval_ms\":", record->interval_ms);

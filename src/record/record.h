@@ -27,6 +27,7 @@ struct heaplog_record {
 	bool oom;               /* the kernel killed it for want of memory */
 	uint32_t interval_ms;   /* as configured */
 	const char *metric;     /* "rss" */
+	bool partial;           /* it went on after the last look at it: what it came to hold is not known */
 	const struct heaplog_summary *summary;
 };
 

@@ -109,7 +109,7 @@ def sites(library, fault):
 
 def named(command, name):
     """The same with a task of another name: what a runner that fails leaves behind is not to be taken for another's."""
-    return ["n" + name if part == "p0" else part for part in command]
+    return [{"p0": "n", "q0": "m"}[part] + name if part in ("p0", "q0") else part for part in command]
 
 
 def inject(runner, work):
@@ -118,7 +118,7 @@ def inject(runner, work):
     reached = os.path.join(work, "sites")
     shell = ["/bin/sh", "-c"]
     orphan = shell + ["(setsid \"$0\" hold 15 60 &); exec \"$0\" hold 20 30", runner.task]
-    everything = [runner.program, "-t", "p0", "build", "-", *orphan, "--", "p0", "build", "-", runner.task, "kill", "20", "9"]
+    everything = [runner.program, "-t", "p0", "build", "-", *orphan, "--", "q0", "build", "-", runner.task, "kill", "20", "9"]
     rows = [(mode, runner.arguments(mode), {}, "helper_runner", ERRORS) for mode in ("-t", "-w", "-v", "-p")] + [
         ("-t exact", runner.arguments("-t"), {"HEAPLOG_EXACT": "1"}, "helper_runner", ERRORS),
         ("-p exact", runner.arguments("-p"), {"HEAPLOG_EXACT": "1"}, "helper_runner", ERRORS),
@@ -145,7 +145,7 @@ def inject(runner, work):
                         mode, program, at, name)
             for job in concurrent.futures.as_completed(jobs):
                 status, out, said = job.result()
-                check("inject " + jobs[job], base, (status, re.sub(rb"run n[^:]*:", b"run p0:", out), said), 0.001, 40,
+                check("inject " + jobs[job], base, (status, re.sub(rb"run m[^:]*:", b"run q0:", re.sub(rb"run n[^:]*:", b"run p0:", out)), said), 0.001, 40,
                       errors=rb"(heaplog: [^\n]*\n(  [^\n]*\n)*)*")
             total += len(jobs)
             print("  %s in %s: %d" % (mode, program, len(jobs)), flush=True)
