@@ -88,6 +88,29 @@ static void test_limits(void **state)
 		}
 }
 
+/* [req: H-32] Where nothing can be measured the task is without the library all the same: it may be unable to load it. */
+static void test_unmeasured(void **state)
+{
+	static const char *const roles[] = {"-t", "-w", "-v", "-p"};
+	char program[4200], runner[4200];
+
+	(void)state;
+	snprintf(program, sizeof program, "%s", torture_path("tests/helper_task"));
+	snprintf(runner, sizeof runner, "%s", torture_path("tests/helper_runner"));
+	for (size_t role = 0; role < 4; role++) {
+		char *argv[] = {program, S("limited"), S("9"), S("419430400"), runner,  S(roles[role]),
+				S("a"),  S("build"),   S("-"), S("sh"),        S("-c"), S("echo \"[$LD_PRELOAD]\""),
+				NULL};
+		char *entries[] = {PATH, ON, torture_preload(), NULL};
+		const struct torture_result *result = torture_run(argv, entries);
+
+		assert_int_equal(RLIMIT_AS, 9);
+		assert_int_equal(result->status, 0);
+		assert_non_null(strstr(result->output, "[]\n"));
+		assert_null(strstr(result->output, "(peak: "));
+	}
+}
+
 /* A path of the greatest length for the current directory, and a relative results file. */
 static void test_long_directory(void **state)
 {
@@ -120,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_limits),
+	    TORTURE(test_unmeasured),
 	    TORTURE(test_long_directory),
 	};
 

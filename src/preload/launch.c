@@ -96,6 +96,23 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, int d
 					   sizeof bulk->preload);
 }
 
+bool launch_needs_room(void)
+{
+	return heaplog_runtime.member ||
+	       (heaplog_runtime.on && (!heaplog_board || atomic_load(&heaplog_board->taken) >= BOARD_SLOTS));
+}
+
+/* Without a slot a task is not measured, but runs without us as any other: its program may not be able to load us. */
+static void without_slot(struct launch *launch, struct exact_edit *edit, char *const argv[])
+{
+	struct task_name name;
+
+	if (edit && !launch->slot && launch->envp &&
+	    task_recognise(&heaplog_runtime.rule, argv, launch->envp, &name) != TASK_NOTHING)
+		launch->envp = environment_without(launch->envp, heaplog_runtime.library, edit->entries, EXACT_ENTRIES,
+						   edit->text, EXACT_TEXT);
+}
+
 void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
 		 char *const argv[], char *const envp[])
 {
@@ -125,6 +142,8 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 			board_wake(board, getpid()); /* who waits to see what this child becomes need not wait longer */
 		}
 	}
+	if (heaplog_runtime.started != getpid())
+		without_slot(launch, edit, argv);
 	errno = saved;
 }
 
@@ -166,6 +185,7 @@ void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *fi
 		/* -1: no process has this id, so that no other slot can be meant. */
 		if (runtime_is_owner())
 			prepare(launch, heaplog_board, -1, AT_FDCWD, file, search, argv, envp);
+		without_slot(launch, edit, argv);
 	}
 	errno = saved;
 }

@@ -13,6 +13,10 @@ struct launch {
 	char *const *envp; /* what the real function is to be given */
 };
 
+/* Is there no slot for an edited environment? Processes of a task in the exact mode have none, nor has a runner without a
+ * board (a limit of its address space) or with a thousand tasks at once. Async-signal-safe. */
+bool launch_needs_room(void);
+
 /* In a child, before its exec of file (in directory, or by PATH). edit: see exact_launch. Recognises the task, notes it
  * on the board and takes our token out of LD_PRELOAD for tasks and for Nx's daemon; everything else is given on
  * untouched. Only the slot, the stack and raw system calls: safe between fork, also vfork, and exec. Keeps errno. */

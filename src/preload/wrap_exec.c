@@ -11,8 +11,8 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-/* Room for an edited environment, in the caller's frame: only processes of a task in the exact mode need it. */
-#define ROOM() (heaplog_runtime.member ? alloca(sizeof(struct exact_edit)) : NULL)
+/* Room for an edited environment, in the caller's frame. */
+#define ROOM() (launch_needs_room() ? alloca(sizeof(struct exact_edit)) : NULL)
 
 static int with_environment(const char *path, char *const argv[], char *const envp[])
 {
