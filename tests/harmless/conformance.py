@@ -4,7 +4,8 @@
     conformance.py LIBRARY WORK [SUITE...]
 
 Each suite yields outcomes, {name: result}. It is run without the library and then in each state; every name whose result
-differs is printed. What a suite does not do twice alike without the library (found by a second run) is left out, and
+differs is printed. That the library was where each state says is asked first (probe), and of the states with tasks it is
+counted how many were recorded. What a suite does not do twice alike without the library (found by a second run) is left out, and
 counted. WORK: a directory for sources and results. Ends with 1 when anything differs."""
 import hashlib
 import json
@@ -22,6 +23,13 @@ STATES = {
     "stripping": {"NX_LOG_HEAP_USAGE": "true", "HEAPLOG_TASK": "all"},
     "exact": {"NX_LOG_HEAP_USAGE": "true", "HEAPLOG_TASK": "all", "HEAPLOG_EXACT": "1"},
 }
+# In the outermost process, and in what it starts: is the library mapped there?
+PLACES = {"off": "True True", "on": "True True", "stripping": "True False", "exact": "True True"}
+PROBE = """
+import subprocess, sys
+have = "libheaplog" in open("/proc/self/maps").read()
+print(have, subprocess.run("sleep 0.2; grep -c libheaplog /proc/$$/maps", shell=True, stdout=subprocess.PIPE).stdout.strip() > b"0")
+"""
 PYTHON = "/usr/bin/python3.11"
 PYTHON_TESTS = ["test_subprocess", "test_posix", "test_popen", "test_fork1", "test_os", "test_signal"]
 # Run inside Python: outcomes by the test's own id, without any guess at printed text.
@@ -51,9 +59,13 @@ except SystemExit as end:
 """
 
 
+records = None  # the results file: without the library nobody writes it
+
+
 def run(command, where, extra, seconds=900, **more):
     """One command in a clean environment: status, stdout and stderr."""
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": where, "LANG": "C.UTF-8", "TMPDIR": where}
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": where, "LANG": "C.UTF-8", "TMPDIR": where,
+                   "HEAPLOG_RESULTS": records}
     environment.update(extra)
     environment.update(more)
     try:
@@ -62,6 +74,25 @@ def run(command, where, extra, seconds=900, **more):
         return done.returncode, done.stdout, done.stderr
     except subprocess.TimeoutExpired:
         return "hangs", b"", b""
+
+
+def recorded():
+    """How many tasks were recorded since the last question."""
+    if not os.path.exists(records):
+        return 0
+    with open(records, "rb") as file:
+        count = sum(1 for line in file if line.endswith(b"}\n"))
+    os.unlink(records)
+    return count
+
+
+def probe(work, library):
+    for state, settings in STATES.items():
+        have = run([PYTHON, "-c", PROBE], work, dict(settings, LD_PRELOAD=library))[1].decode().strip()
+        if have != PLACES[state]:
+            sys.exit("conformance: %s: the library is mapped: %s, not %s" % (state, have, PLACES[state]))
+        if (recorded() > 0) != (settings.get("HEAPLOG_TASK") == "all"):
+            sys.exit("conformance: %s: tasks are recorded where there are none, or the other way round" % state)
 
 
 def without_ours(text):
@@ -231,6 +262,10 @@ def main():
     library = os.path.abspath(library)
     work = os.path.abspath(work)
     os.makedirs(work, exist_ok=True)
+    global records
+    records = os.path.join(work, "records")
+    recorded()
+    probe(work, library)
     differences = 0
     for name in chosen or SUITES:
         suite = SUITES[name]
@@ -239,7 +274,11 @@ def main():
         print("%s: %d outcomes without the library" % (name, len(base)), flush=True)
         for state, settings in STATES.items():
             have = suite(work, dict(settings, LD_PRELOAD=library))
+            tasks = recorded()
             differ = [key for key in sorted(set(base) | set(have)) if base.get(key) != have.get(key)]
+            if settings.get("HEAPLOG_TASK") and not tasks:
+                print("  %s: no task was recorded" % state)
+                differences += 1
             if differ:
                 # Is it we, or is it the test? A difference counts unless the suite also varies without us.
                 for again in (suite(work, {}), suite(work, {})):
@@ -248,7 +287,8 @@ def main():
                 differ = [key for key in differ if key not in unsteady and base.get(key) != have.get(key)]
             for key in differ:
                 print("  %s: %s: %r, without the library %r" % (state, key, have.get(key), base.get(key)))
-            print("  %s: %d outcomes, %d differences, %d left out as unsteady" % (state, len(have), len(differ), len(unsteady)),
+            print("  %s: %d outcomes, %d differences, %d left out as unsteady%s, %d tasks recorded" % (
+                state, len(have), len(differ), len(unsteady), ": " + ", ".join(sorted(unsteady)) if unsteady else "", tasks),
                   flush=True)
             differences += len(differ)
     print("conformance: %d differences" % differences)

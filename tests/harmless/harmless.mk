@@ -15,16 +15,17 @@ $(BUILD)/harmless/storm: tests/harmless/storm.c
 $(BUILD)/harmless/libfault.so: tests/harmless/libfault.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-pedantic -fvisibility=default -shared -o $@ $< -ldl
-requirements: test-build $(BUILD)/harmless/storm
+requirements: test-build $(BUILD)/harmless/storm $(BUILD)/harmless/libfault.so
 	$(Q)BUILD=$(BUILD) sh tests/harmless/result.sh symbols sh scripts/symbols.sh check $(ARCH) $(LIB)
-	$(Q)BUILD=$(BUILD) sh tests/harmless/storm.sh 300 100 200
+	$(Q)BUILD=$(BUILD) sh tests/harmless/result.sh storm sh tests/harmless/storm.sh 300 100 200
+	$(Q)FAULT_KILLS=20 BUILD=$(BUILD) sh tests/harmless/result.sh faults-short python3 tests/harmless/faults.py $(BUILD) places kills
 	$(Q)python3 tests/harmless/requirements.py $(BUILD)
 conformance: $(LIB)
 	$(Q)BUILD=$(BUILD) sh tests/harmless/result.sh conformance sh tests/harmless/conformance.sh $(SUITES)
 faults: test-build $(BUILD)/harmless/libfault.so
 	$(Q)BUILD=$(BUILD) sh tests/harmless/result.sh faults python3 tests/harmless/faults.py $(BUILD) $(FAULTS)
 storm: $(LIB) $(BUILD)/harmless/storm
-	$(Q)BUILD=$(BUILD) sh tests/harmless/storm.sh $(STORM)
+	$(Q)BUILD=$(BUILD) sh tests/harmless/result.sh storm sh tests/harmless/storm.sh $(STORM)
 storm-check: $(LIB) $(BUILD)/harmless/storm
 	$(Q)BUILD=$(BUILD) sh tests/harmless/storm.sh 200 50 100
 check: storm-check
