@@ -190,6 +190,10 @@ static void every_exec(void)
 	IN_CHILD("fexecve", fexecve(fd, ARGV("a"), environ));
 	IN_CHILD("execveat", execveat(fd, "", ARGV("a"), environ, AT_EMPTY_PATH));
 	IN_CHILD("execve no argv", execve("/bin/true", NULL, environ));
+	IN_CHILD("execv no argv", execv("/bin/true", NULL));
+	IN_CHILD("execvp no argv", execvp("true", NULL));
+	IN_CHILD("execvpe no argv", execvpe("true", NULL, environ));
+	IN_CHILD("execveat no argv", execveat(AT_FDCWD, "/bin/true", NULL, environ, 0));
 	IN_CHILD("execve empty argv", execve("/bin/true", nothing, environ));
 	IN_CHILD("execve no envp", execve(self, ARGV("a"), NULL));
 	IN_CHILD("execve empty envp", execve(self, ARGV("a"), nothing));
