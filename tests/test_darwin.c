@@ -20,7 +20,7 @@
 struct fake {
 	pid_t pid, parent;
 	bool execed;
-	uint64_t started, resident, footprint, footprint_max;
+	uint64_t started, exited, resident, footprint, footprint_max;
 	const char *name;
 };
 
@@ -73,6 +73,7 @@ int proc_pid_rusage(int pid, int flavor, rusage_info_t *buffer)
 	usage->ri_phys_footprint = fake->footprint;
 	usage->ri_lifetime_max_phys_footprint = fake->footprint_max;
 	usage->ri_proc_start_abstime = fake->started;
+	usage->ri_proc_exit_abstime = fake->exited;
 	return 0;
 }
 
@@ -183,6 +184,24 @@ static void test_a_number_that_is_used_again(void **state)
 	end();
 }
 
+/* A zombie is still told of, with what it held at its exit. */
+static void test_zombies_do_not_count(void **state)
+{
+	struct fake *first;
+
+	(void)state;
+	begin(HEAPLOG_METRIC_RSS);
+	root(10, 10 * MB);
+	first = process(11, 10, 100 * MB);
+	look(1, 2, 110 * MB);
+	first->exited = 5;
+	assert_true(heaplog_tree_glance(tree, 2 * MS));
+	process(12, 10, 100 * MB);
+	look(3, 2, 110 * MB);
+	assert_int_equal(peak.summary.processes_max, 2);
+	end();
+}
+
 static void test_fork_without_exec(void **state)
 {
 	(void)state;
@@ -242,13 +261,10 @@ static void test_glance(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_before_exec_nothing_counts),
-	    TORTURE(test_descendants_are_summed_and_kept),
-	    TORTURE(test_a_number_that_is_used_again),
-	    TORTURE(test_fork_without_exec),
-	    TORTURE(test_footprint),
-	    TORTURE(test_rss_is_never_called_exact),
-	    TORTURE(test_glance),
+	    TORTURE(test_before_exec_nothing_counts),  TORTURE(test_descendants_are_summed_and_kept),
+	    TORTURE(test_a_number_that_is_used_again), TORTURE(test_zombies_do_not_count),
+	    TORTURE(test_fork_without_exec),           TORTURE(test_footprint),
+	    TORTURE(test_rss_is_never_called_exact),   TORTURE(test_glance),
 	};
 
 	return cmocka_run_group_tests_name("darwin", tests, NULL, NULL);

@@ -91,7 +91,10 @@ static bool put_library(const struct run_options *options)
 	bool done = false;
 	int error;
 
-	if (library_self(self) != 0 || library_find(self, library) != 0)
+	if (library_self(self) != 0)
+		complain(
+		    "cannot tell where heaplog itself is (/proc/self/exe): the command runs without " LIBRARY_NAME);
+	else if (library_find(self, library) != 0)
 		complain("cannot find " LIBRARY_NAME " (looked for %s); the command runs without it", library);
 	else if ((error = library_spell(library, spelt)) != 0)
 		complain("%s: a preloaded library's path cannot hold blanks, colons or '$', and no link to it can be "

@@ -108,13 +108,28 @@ static bool is_protected(const char *path)
 	return false;
 }
 
+/* They start their command by /bin/sh. */
+static bool goes_through_shell(const char *command)
+{
+	static const char *const names[] = {"npx", "npm", "pnpm", "yarn", "pnpx", "bunx"};
+	const char *name = find_basename(command);
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 int cmd_doctor(int argc, char **argv)
 {
 	char self[PATH_MAX], library[PATH_MAX], path[PATH_MAX];
 	char *modules = NULL, **resolved = NULL;
 	int status = CLI_OK;
 
-	if (library_self(self) != 0 || library_find(self, library) != 0) {
+	if (library_self(self) != 0) {
+		printf("FAIL   library       cannot tell where heaplog itself is\n");
+		status = 1;
+	} else if (library_find(self, library) != 0) {
 		printf("FAIL   library       %s is not there\n", library);
 		status = 1;
 	} else {
@@ -131,10 +146,15 @@ int cmd_doctor(int argc, char **argv)
 		printf("FAIL   command       %s: not found\n", argv[1]);
 		return 1;
 	}
-	if (is_protected(path)) {
+	if (goes_through_shell(argv[1])) {
+		printf("FAIL   command       %s starts its command by /bin/sh, and macOS starts that without inserted "
+		       "libraries (System Integrity Protection); put heaplog behind it, as in: npx heaplog nx ...\n",
+		       argv[1]);
+		status = 1;
+	} else if (is_protected(path)) {
 		printf("FAIL   command       %s: macOS starts it without inserted libraries (System Integrity "
 		       "Protection); "
-		       "start the runner itself, as in: heaplog npx nx ...\n",
+		       "start the runner itself, as in: npx heaplog nx ...\n",
 		       path);
 		status = 1;
 	} else {

@@ -23,6 +23,7 @@ struct rusage_info_v4 {
 	uint64_t ri_resident_size;
 	uint64_t ri_phys_footprint;
 	uint64_t ri_proc_start_abstime;
+	uint64_t ri_proc_exit_abstime;
 	uint64_t ri_lifetime_max_phys_footprint;
 };
 typedef void *rusage_info_t;

@@ -10,7 +10,7 @@
 
 enum {
 	MEMBERS_MAX = 16384,
-	CHILDREN_AT_ONCE = 1024, /* of one process; what is more is found by the next looks */
+	CHILDREN_AT_ONCE = 1024, /* of one process; what is more is not counted while these live */
 	APPEAR_MS = 100,         /* a fork without an exec counts as a process of its own after that */
 };
 
@@ -71,9 +71,12 @@ int heaplog_process_has_execed(const char *proc, pid_t pid)
 	return (info.pbsi_flags & PROC_FLAG_EXEC) != 0;
 }
 
+/* Returns false when it has gone. A zombie has: for one the kernel still tells what it held at its exit, and says when
+ * that was (xnu's proc_pid_rusage and proc_prepareexit). */
 static bool usage_of(pid_t pid, struct rusage_info_v4 *usage)
 {
-	return proc_pid_rusage(pid, RUSAGE_INFO_V4, (rusage_info_t *)(void *)usage) == 0;
+	return proc_pid_rusage(pid, RUSAGE_INFO_V4, (rusage_info_t *)(void *)usage) == 0 &&
+	       !usage->ri_proc_exit_abstime;
 }
 
 static int add(struct heaplog_tree *tree, pid_t pid, bool is_root)
@@ -141,7 +144,7 @@ static bool counts(const struct heaplog_tree *tree, struct member *member)
 	return member->execed || (!member->is_root && tree->now_ns - member->seen_ns >= (uint64_t)APPEAR_MS * 1000000U);
 }
 
-/* Returns false when it has gone: a zombie is, as far as libproc is concerned. */
+/* Returns false when it has gone. */
 static bool read_memory(struct heaplog_tree *tree, struct member *member)
 {
 	struct rusage_info_v4 usage;

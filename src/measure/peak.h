@@ -31,6 +31,13 @@ void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct 
 /* Account what one process was known to have held at some moment, whatever the others held then. Bytes. */
 void heaplog_peak_alone(struct heaplog_peak *peak, uint64_t now_ns, pid_t pid, uint64_t bytes);
 
+/* What ru_maxrss counts in: bytes on macOS, KiB elsewhere (getrusage(2) of both). */
+#ifdef __APPLE__
+#define HEAPLOG_MAXRSS_UNIT 1U
+#else
+#define HEAPLOG_MAXRSS_UNIT 1024U
+#endif
+
 /* Account ru_maxrss of a reaped direct child, in bytes. carry_over: what the child had inherited as ru_maxrss before
  * its exec (ARCHITECTURE: a child of a 1 GB runner reports 1 GB); only more than that counts. */
 void heaplog_peak_reaped(struct heaplog_summary *summary, uint64_t maxrss, uint64_t carry_over, uint64_t at_ms);

@@ -22,7 +22,8 @@ static uint64_t own_maxrss(void)
 	enum { MARGIN = 4 << 20 };
 	struct rusage usage;
 
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 + MARGIN : UINT64_MAX;
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * HEAPLOG_MAXRSS_UNIT + MARGIN
+						   : UINT64_MAX;
 }
 
 /* Append text to the slot's names; 0: absent or no room. */

@@ -349,7 +349,7 @@ static uint64_t inherited(const struct slot *slot)
 		return slot->carry_over;
 	if (getrusage(RUSAGE_SELF, &usage) != 0)
 		return UINT64_MAX;
-	now = (uint64_t)usage.ru_maxrss * 1024;
+	now = (uint64_t)usage.ru_maxrss * HEAPLOG_MAXRSS_UNIT;
 	return now > slot->carry_over ? now : slot->carry_over;
 }
 
@@ -367,7 +367,7 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 	task = tasks_adopt(slot);
 	runtime_lock(mask);
 	if (task && board_find(board, pid) == slot) {
-		const uint64_t maxrss = usage ? (uint64_t)usage->ru_maxrss * 1024 : 0;
+		const uint64_t maxrss = usage ? (uint64_t)usage->ru_maxrss * HEAPLOG_MAXRSS_UNIT : 0;
 
 		if (maxrss > inherited(slot) && maxrss > task->maxrss) {
 			task->maxrss = maxrss;

@@ -36,13 +36,15 @@ check() { # check WHAT CONDITION...
 	fi
 }
 plain() { # durations and our suffixes differ between two runs
-	sed -E 's/ \(peak: [^)]*\)//; s/[0-9.]+(ms|s)\b/T/g' "$1" | sort
+	sed -E 's/ \(peak: [^)]*\)//; s/[0-9.]+m?s([^a-z]|$)/T\1/g' "$1" | sort
 }
-npx heaplog doctor npx nx run-many -t build || true
+# npx puts node_modules/.bin into PATH; a second npx, behind heaplog, would start its command by /bin/sh, which macOS
+# starts without inserted libraries.
+npx heaplog doctor nx run-many -t build || true
 NX_SKIP_NX_CACHE=true npx nx run-many -t build >without.txt 2>&1
-NX_SKIP_NX_CACHE=true npx heaplog npx nx run-many -t build >with.txt 2>&1
+NX_SKIP_NX_CACHE=true npx heaplog nx run-many -t build >with.txt 2>&1
 NX_SKIP_NX_CACHE=true npm run build >script.txt 2>&1
-NX_SKIP_NX_CACHE=true HEAPLOG_METRIC=footprint npx heaplog npx nx run-many -t build >footprint.txt 2>&1
+NX_SKIP_NX_CACHE=true HEAPLOG_METRIC=footprint npx heaplog nx run-many -t build >footprint.txt 2>&1
 cat with.txt
 # Each task holds 100 MB and Node: between 120 and 1000 MB is no wrong number.
 figures() { grep -cE '@acme/[ab]:build.*\(peak: [1-9][0-9]{2}MB( footprint)?\)' "$1" || true; }
