@@ -126,6 +126,8 @@ def inject(runner, work):
         ("orphans, a kill", everything, {}, "helper_runner", FEW_ERRORS),
         ("orphans, a kill, exact", everything, {"HEAPLOG_EXACT": "1"}, "helper_task", FEW_ERRORS),
         ("pss", everything, {"HEAPLOG_METRIC": "pss"}, "helper_runner", FEW_ERRORS),
+        ("the first thread ends first", [runner.program.replace("helper_runner", "helper_live"), "lastthread", runner.task], {},
+         "helper_live", {"EAGAIN": 11}),
         ("all, no threads", runner.arguments("-w", 2), {"HEAPLOG_TASK": "all"}, "helper_runner", FEW_ERRORS)]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for row, (mode, command, settings, program, errors) in enumerate(rows):
