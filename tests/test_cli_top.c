@@ -105,6 +105,47 @@ static void test_once(void **state)
 	stop_runner(runner);
 }
 
+/* A copy of the runner's board as one that was made in another pid namespace (a container that shares the directory). */
+static void copy_to_another_namespace(pid_t runner)
+{
+	struct heaplog_board_head head;
+	char command[128];
+	FILE *file;
+
+	snprintf(command, sizeof command, "cp heaplog/%d heaplog/1%d", runner, runner);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof command, "heaplog/1%d", runner);
+	file = fopen(command, "r+");
+	assert_int_equal(fread(&head, sizeof head, 1, file), 1);
+	assert_true(head.pid_namespace != 0);
+	head.pid_namespace++;
+	rewind(file);
+	assert_int_equal(fwrite(&head, sizeof head, 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* There its pids say nothing about processes here: "?", and behind those that are known to run. */
+static void test_another_namespace(void **state)
+{
+	pid_t runner;
+	const char *table, *known, *unknown;
+
+	(void)state;
+	if (torture_sanitized())
+		skip();
+	runner = start_runner("web");
+	await("MB  ");
+	copy_to_another_namespace(runner);
+	table = once(NULL);
+	stop_runner(runner);
+	known = strstr(table, "web:build");
+	assert_non_null(known);
+	unknown = strchr(table, '?');
+	assert_non_null(unknown);
+	assert_true(unknown > known);
+	assert_non_null(strstr(unknown, "web:build"));
+}
+
 /* A statically linked runner is on the board of the launcher that watches it. */
 static void test_outside(void **state)
 {
@@ -298,9 +339,7 @@ static void test_screen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_once),
-	    TORTURE(test_outside),
-	    TORTURE(test_empty_and_wrong),
+	    TORTURE(test_once),   TORTURE(test_another_namespace), TORTURE(test_outside), TORTURE(test_empty_and_wrong),
 	    TORTURE(test_screen),
 	};
 

@@ -52,7 +52,8 @@ static void test_spike(void **state)
 
 static void test_reaped(void **state)
 {
-	struct heaplog_summary summary = {.peak_bytes = 100, .peak_upper_bytes = 120, .peak_at_ms = 3};
+	struct heaplog_summary summary = {
+	    .peak_bytes = 100, .peak_upper_bytes = 120, .largest_bytes = 95, .peak_at_ms = 3};
 
 	(void)state;
 	heaplog_peak_reaped(&summary, 400, 400, 9);
@@ -62,8 +63,18 @@ static void test_reaped(void **state)
 	assert_int_equal(summary.peak_at_ms, 3);
 	heaplog_peak_reaped(&summary, 401, 400, 9);
 	assert_int_equal(summary.peak_bytes, 401);
-	assert_int_equal(summary.peak_upper_bytes, 401);
 	assert_int_equal(summary.peak_at_ms, 9);
+	/* Nobody was seen with so much: the others may have held all that they ever did beside it. */
+	assert_int_equal(summary.peak_upper_bytes, 120 + 401);
+	heaplog_peak_reaped(&summary, 404, 400, 10);
+	assert_int_equal(summary.peak_upper_bytes, 120 + 401);
+	/* Less than the peak, but unseen all the same. */
+	summary = (struct heaplog_summary){.peak_bytes = 1000, .peak_upper_bytes = 1000, .largest_bytes = 500};
+	heaplog_peak_reaped(&summary, 505, 400, 9);
+	assert_int_equal(summary.peak_upper_bytes, 1000);
+	heaplog_peak_reaped(&summary, 600, 400, 9);
+	assert_int_equal(summary.peak_bytes, 1000);
+	assert_int_equal(summary.peak_upper_bytes, 1600);
 }
 
 /* A process of the model. */

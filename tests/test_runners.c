@@ -259,6 +259,27 @@ static void test_dash(void **state)
 	assert_non_null(strstr(result->errors, "heaplog: peak memory of 2 tasks"));
 }
 
+/* A subshell that has run a command becomes its last one: what it reaped before is in wait4's ru_maxrss, and is not the
+ * memory of the program that it becomes. (That one may have no figure: it came late, and shells have no threads.) */
+static void test_reaped_before_exec(void **state)
+{
+	static const char *const shells[][2] = {
+	    {"/bin/dash", "$TASK hold 40 100; ($TASK hold 200 50; $TASK hold 20 100); :"},
+	    {"/bin/bash", "$TASK hold 40 100; ($TASK hold 200 50; exec $TASK hold 20 100); :"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
+		const struct torture_result *result;
+
+		if (!is_installed(shells[i][0]))
+			continue;
+		result = both((char *[]){S(shells[i][0]), S("-c"), S(shells[i][1]), NULL}, "all", NULL);
+		assert_non_null(strstr(result->errors, " hold 40 100"));
+		assert_null(strstr(result->errors, "(peak: 2"));
+		assert_null(strstr(result->errors, "\n   2"));
+	}
+}
+
 /* A pattern of the user's: tasks that a shell starts, one after the other and at the same time. */
 static void test_pattern(void **state)
 {
@@ -339,7 +360,7 @@ int main(void)
 	    TORTURE(test_ninja),   TORTURE(test_xargs),        TORTURE(test_parallel),
 	    TORTURE(test_bash),    TORTURE(test_bash_tree),    TORTURE(test_timeout),
 	    TORTURE(test_dash),    TORTURE(test_pattern),      TORTURE(test_npm),
-	    TORTURE(test_results), TORTURE(test_many),
+	    TORTURE(test_results), TORTURE(test_many),         TORTURE(test_reaped_before_exec),
 	};
 
 	/* These programs are what they are: a sanitizer cannot be preloaded into them. */

@@ -69,6 +69,12 @@ static void note_top(struct heaplog_summary *summary, const struct heaplog_readi
 	}
 }
 
+static void note_largest(struct heaplog_summary *summary, uint64_t bytes)
+{
+	if (summary->largest_bytes < bytes)
+		summary->largest_bytes = bytes;
+}
+
 static uint64_t since_start(const struct heaplog_peak *peak, uint64_t now_ns)
 {
 	return now_ns > peak->start_ns ? (now_ns - peak->start_ns) / 1000000 : 0;
@@ -78,6 +84,7 @@ void heaplog_peak_alone(struct heaplog_peak *peak, uint64_t now_ns, pid_t pid, u
 {
 	const struct heaplog_reading alone = {.pid = pid, .resident = bytes};
 
+	note_largest(&peak->summary, bytes);
 	if (bytes <= peak->summary.peak_bytes)
 		return;
 	raise_peak(&peak->summary, bytes, since_start(peak, now_ns));
@@ -100,6 +107,7 @@ void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct 
 	for (size_t i = 0; i < count; i++) {
 		sum += readings[i].resident;
 		upper += readings[i].high_water;
+		note_largest(summary, readings[i].high_water);
 		if (!highest || readings[i].alone > highest->alone)
 			highest = &readings[i];
 	}
@@ -124,6 +132,16 @@ void heaplog_peak_tick(struct heaplog_peak *peak, uint64_t now_ns, const struct 
 
 void heaplog_peak_reaped(struct heaplog_summary *summary, uint64_t maxrss, uint64_t carry_over, uint64_t at_ms)
 {
-	if (maxrss > carry_over && maxrss > summary->peak_bytes)
+	const uint64_t most = maxrss > summary->peak_bytes ? maxrss : summary->peak_bytes;
+
+	if (maxrss <= carry_over)
+		return;
+	/* More than any process was seen with: one has grown after its last look, or never had one. What the others held
+	 * beside it nobody knows, but no more than the bound so far. (Pages are touched on the way out: 1 %.) */
+	if (maxrss > summary->largest_bytes && maxrss - summary->largest_bytes > most / 100) {
+		summary->peak_upper_bytes += maxrss;
+		note_largest(summary, maxrss);
+	}
+	if (maxrss > summary->peak_bytes)
 		raise_peak(summary, maxrss, at_ms);
 }

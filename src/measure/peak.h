@@ -39,7 +39,8 @@ void heaplog_peak_alone(struct heaplog_peak *peak, uint64_t now_ns, pid_t pid, u
 #endif
 
 /* Account ru_maxrss of a reaped direct child, in bytes. carry_over: what the child had inherited as ru_maxrss before
- * its exec (ARCHITECTURE: a child of a 1 GB runner reports 1 GB); only more than that counts. */
+ * its exec (a child of a 1 GB runner reports 1 GB); only more than that counts. Where it is more than any process was
+ * seen with, the upper bound rises by all of it. */
 void heaplog_peak_reaped(struct heaplog_summary *summary, uint64_t maxrss, uint64_t carry_over, uint64_t at_ms);
 
 #endif

@@ -32,6 +32,7 @@ struct heaplog_point {
 struct heaplog_summary {
 	uint64_t peak_bytes;       /* lower bound, always true; 0: nothing was measured */
 	uint64_t peak_upper_bytes; /* upper bound, >= peak_bytes */
+	uint64_t largest_bytes;    /* the most that one process was seen to have held */
 	uint64_t current_bytes;    /* the last sum */
 	uint64_t peak_at_ms;       /* since the start of the task */
 	uint32_t samples;

@@ -17,13 +17,21 @@
 
 /* ru_maxrss survives exec, and a child begins with what its spawner had: only more than this is the task's own. Between
  * here and the exec the copy still grows by pages of libc that fork did not map (seen: 0.3 MB), hence the margin. */
-static uint64_t own_maxrss(void)
+static uint64_t maxrss_of(int who)
 {
 	enum { MARGIN = 4 << 20 };
 	struct rusage usage;
 
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * HEAPLOG_MAXRSS_UNIT + MARGIN
-						   : UINT64_MAX;
+	return getrusage(who, &usage) == 0 ? (uint64_t)usage.ru_maxrss * HEAPLOG_MAXRSS_UNIT + MARGIN : UINT64_MAX;
+}
+
+/* Of a child that is about to exec: what it has run and reaped before counts in wait4's figure as well, and survives the
+ * exec (signal->cmaxrss of the kernel; a subshell's last command is exec'ed in its place). */
+static uint64_t maxrss_before_exec(void)
+{
+	const uint64_t own = maxrss_of(RUSAGE_SELF), reaped = maxrss_of(RUSAGE_CHILDREN);
+
+	return own > reaped ? own : reaped;
 }
 
 /* Append text to the slot's names; 0: absent or no room. */
@@ -135,7 +143,7 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 		board_outdate(board, getpid(), UINT64_MAX);
 		prepare(launch, board, getpid(), directory, file, search, argv, envp);
 		if (launch->slot) {
-			launch->slot->carry_over = own_maxrss();
+			launch->slot->carry_over = maxrss_before_exec();
 			/* A child by fork sees zeros there, one by vfork what its parent sees. */
 			launch->slot->shared = atomic_load(&heaplog_process->owner) != 0;
 			board_publish(board, launch->slot);
@@ -203,8 +211,8 @@ void launch_spawned(struct launch *launch, pid_t pid)
 		exact_announced(pid, launch->slot->key);
 	if (launch->slot && pid > 0 && atomic_load(&launch->slot->kind) == SLOT_TASK) {
 		launch->slot->pid = pid;
-		launch->slot->carry_over = own_maxrss();
-		launch->slot->shared = false; /* it has exec'ed */
+		launch->slot->carry_over = maxrss_of(RUSAGE_SELF); /* as it forks, a child has reaped none */
+		launch->slot->shared = false;                      /* it has exec'ed */
 		atomic_store(&launch->slot->polled, 1);
 		board_publish(launch->board, launch->slot);
 		sampler_start(pid);
