@@ -140,6 +140,45 @@ static void test_before_exec(void **state)
 	heaplog_tree_destroy(tree);
 }
 
+/* A child that the machine does not let run gets to its exec late, and is its parent's copy until then; one that has
+ * worked, or that sleeps, does without an exec. */
+static void test_waits_before_exec(void **state)
+{
+	static const struct {
+		char state;
+		const char *schedstat;
+		unsigned kb;
+	} looks[] = {{'R', "4999999 99 1\n", 100},
+		     {'D', "10 99 1\n", 100},
+		     {'R', "5000000 99 9\n", 170},
+		     {'S', "10 99 1\n", 170}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+		struct heaplog_tree *tree = create("proc", 100);
+		struct heaplog_peak peak;
+		char text[256];
+
+		fake(1999999991, "perl", 0, 100, "1999999992");
+		fake(1999999992, "perl", 0x40, 70, "");
+		snprintf(text, sizeof text, "Name:\tperl\nState:\t%c (x)\nVmHWM:\t70 kB\nVmRSS:\t70 kB\nThreads:\t1\n",
+			 looks[i].state);
+		put_in(1999999992, "status", text);
+		put_in(1999999992, "schedstat", looks[i].schedstat);
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, 1999999991);
+		tick(tree, &peak);
+		tick(tree, &peak);
+		assert_int_equal(peak.summary.current_bytes, looks[i].kb * 1024);
+		if (looks[i].kb == 100) { /* once it runs */
+			put_in(1999999992, "schedstat", "6000000 99 9\n");
+			tick(tree, &peak);
+			assert_int_equal(peak.summary.current_bytes, 170 * 1024);
+		}
+		heaplog_tree_destroy(tree);
+	}
+}
+
 /* A kernel without children files: found by their parents. */
 static void test_without_children_files(void **state)
 {
@@ -709,6 +748,7 @@ int main(void)
 	    TORTURE(test_loading),
 	    TORTURE(test_fake_tree),
 	    TORTURE(test_before_exec),
+	    TORTURE(test_waits_before_exec),
 	    TORTURE(test_without_children_files),
 	    TORTURE(test_new_ids),
 	    TORTURE(test_orphans),

@@ -13,6 +13,7 @@
 
 enum {
 	SETTLED_MS = 25,   /* a fork that has not exec'ed after this does its work without */
+	WORKED_MS = 5,     /* unless it was kept from its first instructions: so much of a processor it must have had */
 	LOADED = 1 << 20,  /* bytes that every program holds once its libraries are there */
 	LOADING_MS = 1000, /* and one that holds less for so long (another libc) is loaded as well */
 };
@@ -77,10 +78,22 @@ static uint64_t resident_of(const struct heaplog_tree *tree, pid_t pid)
 		   : 0;
 }
 
+/* Runnable (or waiting for a page), but with hardly any time on a processor so far: on a busy machine a child waits longer
+ * than SETTLED_MS to get to its exec, and counted twice with its parent meanwhile (seen: 768 MB of 386, a perl's
+ * system() among ten others that wanted to run). status: as just read. */
+static bool waits_for_its_turn(const struct heaplog_tree *tree, pid_t pid, const char *status)
+{
+	char text[128];
+
+	return (strstr(status, "\nState:\tR") || strstr(status, "\nState:\tD")) &&
+	       procfs_read_file(tree->proc, pid, "schedstat", text, sizeof text) > 0 &&
+	       strtoull(text, NULL, 10) < WORKED_MS * 1000000ULL;
+}
+
 /* Is what the child holds its own? A root between fork and exec is the runner's copy and never counts. Others: never
  * while the memory is shared with the parent (vfork), and not at once, since most are about to exec: after a while, or
  * when it is clearly more than the copy of the parent. */
-static bool owns(const struct heaplog_tree *tree, const struct member *member, uint64_t resident)
+static bool owns(const struct heaplog_tree *tree, const struct member *member, uint64_t resident, const char *status)
 {
 	enum { MARGIN = 1 << 20 };
 	uint64_t copy;
@@ -90,7 +103,7 @@ static bool owns(const struct heaplog_tree *tree, const struct member *member, u
 	/* Of shares the child's are what its parent has less: both together are right from the first moment on. */
 	if (tree->options.metric == HEAPLOG_METRIC_PSS)
 		return true;
-	if (tree->now_ns - member->seen_ns >= SETTLED_MS * 1000000ULL)
+	if (tree->now_ns - member->seen_ns >= SETTLED_MS * 1000000ULL && !waits_for_its_turn(tree, member->pid, status))
 		return true;
 	copy = resident_of(tree, member->parent);
 	return copy && resident > copy + copy / 64 + MARGIN;
@@ -195,7 +208,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	resident = procfs_field(text, "\nVmRSS:") * 1024;
 	mark = procfs_field(text, "\nVmHWM:") * 1024;
 	if (resident && !member->own)
-		member->own = owns(tree, member, resident);
+		member->own = owns(tree, member, resident, text);
 	if (resident && member->own && !member->loaded)
 		member->loaded = is_loaded(tree, member, resident);
 	if (!member->own || !member->loaded || !resident) { /* a zombie has no memory left */
