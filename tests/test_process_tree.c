@@ -5,7 +5,10 @@
 #include "measure/procfs.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <elf.h>
 #include <sys/stat.h>
@@ -177,6 +180,80 @@ static void test_waits_before_exec(void **state)
 		}
 		heaplog_tree_destroy(tree);
 	}
+}
+
+/* Two workers among others, of which one has given its 200 MB back before the other takes them: never both. */
+enum { OTHERS = 40, FIRST_WORKER = 1001, LAST_WORKER = FIRST_WORKER + OTHERS + 1 };
+
+struct handover {
+	_Atomic unsigned asked, done;
+	_Atomic bool over;
+};
+
+static void worker_holds(int pid, unsigned kb)
+{
+	char path[64], text[128];
+	const int length = snprintf(
+	    text, sizeof text, "Name:\tx\nTgid:\t%06d\nVmHWM:\t%06u kB\nVmRSS:\t%06u kB\nThreads:\t1\n", pid, kb, kb);
+	int fd;
+
+	/* In place, for there are descriptors. */
+	snprintf(path, sizeof path, "proc/%d/status", pid);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(pwrite(fd, text, (size_t)length, 0), length);
+	close(fd);
+}
+
+/* Hands over once in each look, at some moment of it. */
+static void *hand_over(void *argument)
+{
+	struct handover *handover = argument;
+	unsigned seed = 7, at = 0;
+
+	while (!atomic_load(&handover->over)) {
+		const bool back = at % 2;
+
+		if (atomic_load(&handover->asked) == at)
+			continue;
+		for (volatile int spin = rand_r(&seed) % 100000; spin > 0; spin--)
+			;
+		worker_holds(back ? LAST_WORKER : FIRST_WORKER, 1000);
+		worker_holds(back ? FIRST_WORKER : LAST_WORKER, 200000);
+		atomic_store(&handover->done, ++at);
+	}
+	return NULL;
+}
+
+static void test_handover(void **state)
+{
+	struct handover handover = {0};
+	struct heaplog_tree *tree = create("proc", 100);
+	struct heaplog_peak peak;
+	char children[OTHERS * 8 + 32] = "";
+	pthread_t thread;
+
+	(void)state;
+	for (int pid = FIRST_WORKER; pid <= LAST_WORKER; pid++) {
+		fake(pid, "x", 0, 1000, "");
+		put_in(pid, "status", "");
+		worker_holds(pid, pid == FIRST_WORKER ? 200000 : 1000);
+		snprintf(children + strlen(children), sizeof children - strlen(children), "%d ", pid);
+	}
+	fake(1000, "root", 0, 1000, children);
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, 1000);
+	assert_int_equal(pthread_create(&thread, NULL, hand_over, &handover), 0);
+	for (unsigned i = 1; i <= 1000; i++) {
+		atomic_store(&handover.asked, i);
+		assert_int_equal(tick(tree, &peak), OTHERS + 3);
+		while (atomic_load(&handover.done) != i)
+			sched_yield();
+	}
+	atomic_store(&handover.over, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(peak.summary.peak_bytes, (200000 + (OTHERS + 2) * 1000) * 1024ULL);
+	assert_true(peak.summary.peak_upper_bytes >= peak.summary.peak_bytes);
+	heaplog_tree_destroy(tree);
 }
 
 /* A kernel without children files: found by their parents. */
@@ -749,6 +826,7 @@ int main(void)
 	    TORTURE(test_fake_tree),
 	    TORTURE(test_before_exec),
 	    TORTURE(test_waits_before_exec),
+	    TORTURE(test_handover),
 	    TORTURE(test_without_children_files),
 	    TORTURE(test_new_ids),
 	    TORTURE(test_orphans),

@@ -170,11 +170,25 @@ static uint64_t read_pss(const struct heaplog_tree *tree, const struct member *m
 	return procfs_field(text, "\nPss:") * 1024;
 }
 
-void tree_read_pss_again(struct heaplog_tree *tree)
+/* What it holds now; 0: it has gone. */
+static uint64_t read_now(struct heaplog_tree *tree, const struct member *member)
+{
+	uint64_t resident;
+
+	if (tree->options.metric == HEAPLOG_METRIC_PSS)
+		return read_pss(tree, member);
+	if (tree_read_statm(member, &resident))
+		return resident;
+	return read_status(tree, member, tree->text, sizeof tree->text) > 0
+		   ? procfs_field(tree->text, "\nVmRSS:") * 1024
+		   : 0;
+}
+
+void tree_read_again(struct heaplog_tree *tree)
 {
 	for (size_t i = 0; i < tree->count; i++) {
 		struct member *member = &tree->members[i];
-		const uint64_t again = member->reads ? read_pss(tree, member) : 0;
+		const uint64_t again = member->reads ? read_now(tree, member) : 0;
 
 		if (member->reads && again < member->resident)
 			member->resident = again;

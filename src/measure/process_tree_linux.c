@@ -263,14 +263,21 @@ static void read_all(struct heaplog_tree *tree)
 	tree->turn = (tree->turn + 1) % ROUND;
 }
 
-/* Do the members hold something else than at the last look? */
-static bool is_other_sum(const struct heaplog_tree *tree)
+/* Would the figure come of what was read at different moments? A new peak, or shares that are not those of the last look. */
+static bool is_to_be_read_again(const struct heaplog_tree *tree, const struct heaplog_summary *summary)
 {
 	uint64_t sum = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < tree->count; i++)
-		sum += tree->members[i].reads ? tree->members[i].resident : 0;
-	return differs(sum, tree->sum);
+		if (tree->members[i].reads) {
+			sum += tree->members[i].resident;
+			count++;
+		}
+	if (count < 2)
+		return false;
+	return tree->options.metric == HEAPLOG_METRIC_PSS ? tree->changed || differs(sum, tree->sum)
+							  : sum > summary->peak_bytes;
 }
 
 size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heaplog_peak *peak, bool *moved)
@@ -282,8 +289,8 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 	tree->now_ns = now_ns;
 	tree_discover(tree);
 	read_all(tree);
-	if (tree->options.metric == HEAPLOG_METRIC_PSS && tree->count > 1 && (tree->changed || is_other_sum(tree)))
-		tree_read_pss_again(tree);
+	if (is_to_be_read_again(tree, &peak->summary))
+		tree_read_again(tree);
 	for (size_t i = 0; i < tree->count; i++) {
 		struct member *member = &tree->members[i];
 

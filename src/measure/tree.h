@@ -98,11 +98,11 @@ void tree_forget_threads(struct heaplog_tree *tree, struct member *member);
 /* memory_linux.c: read the memory of a member. Returns false when it has gone. */
 bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status);
 
-/* Proportional sizes are shares, and who shares changes while one process is read after the other: a parent that is read
- * before its fork and its child that is read after it would be three halves of the truth (seen: 237 MB of 200). Where
- * anything has changed since the last look: reads all a second time and keeps the smaller of both, which no single
- * change can raise above what was there. */
-void tree_read_pss_again(struct heaplog_tree *tree);
+/* One member is read after the other, so that a sum is of many moments: what one gives back and another takes meanwhile
+ * is in both (seen: 47 MB of 27), and a share that is read of a parent before its fork and of the child after it is too
+ * large (237 MB of 200). Reads all a second time and keeps the smaller of both: so much each held at the moment between
+ * the two rounds, unless it gave memory back and took it again around that. */
+void tree_read_again(struct heaplog_tree *tree);
 
 /* Its resident bytes, by the kept statm alone. Returns false when it has gone, or none is kept. */
 bool tree_read_statm(const struct member *member, uint64_t *resident);
