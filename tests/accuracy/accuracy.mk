@@ -4,7 +4,8 @@
 #   make accuracy N=100 MODE=both KEEP=1 CASE=churn    in parts: the rows that were measured before are kept, and shown
 #                                with the new ones, as long as the library is the same to the byte
 # MODE=none: the peers alone. PEERS=5: how often the peers (GNU time, and from npm and PyPI, into build/peers) see each case; 0: not at all.
-# It ends with 1 when a bar is missed. The table is also in build/accuracy.txt, the numbers in build/accuracy.json.
+# It ends with 1 when a bar is missed, or the truth itself is in doubt (judge.py: what counts, and how it is checked that it can fail).
+# The table is also in build/accuracy.txt, the numbers in build/accuracy.json.
 N     ?= 20
 MODE  ?= default
 PEERS ?= 5

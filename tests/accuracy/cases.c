@@ -2,7 +2,8 @@
  * is held at once is known however loaded the machine is; while all stand still the largest sum is read and stated.
  *
  *   cases CASE            with ACCURACY_STAGE=FILE, ACCURACY_DELAY_MS=N (so that no sampler's ticks are in step)
- *   cases child N MB MS   one of its processes: holds MB until it is released, or for MS where that is not 0 */
+ *   cases child N MB MS   one of its processes: holds MB until it is released, or for MS where that is not 0
+ *   cases worker N MB FD  one of the two that hand a block over: it has the block, which is FD, in its turns only */
 #include "stage.h"
 
 #include <signal.h>
@@ -76,15 +77,15 @@ static void await(_Atomic uint32_t *flag)
 		stage_sleep(0.5);
 }
 
-static pid_t start(int child, int megabytes, int ms)
+static pid_t start(const char *role, int child, int megabytes, int last)
 {
 	char words[3][16];
-	char *argv[] = {(char *)(uintptr_t) "cases", (char *)(uintptr_t) "child", words[0], words[1], words[2], NULL};
+	char *argv[] = {(char *)(uintptr_t) "cases", (char *)(uintptr_t)role, words[0], words[1], words[2], NULL};
 	pid_t pid;
 
 	snprintf(words[0], sizeof words[0], "%d", child);
 	snprintf(words[1], sizeof words[1], "%d", megabytes);
-	snprintf(words[2], sizeof words[2], "%d", ms);
+	snprintf(words[2], sizeof words[2], "%d", last);
 	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) != 0)
 		exit(93);
 	return pid;
@@ -105,7 +106,7 @@ static void four(bool all)
 	pid_t pids[4];
 
 	for (int i = 0; i < together; i++) {
-		pids[i] = start(i, 100, 0);
+		pids[i] = start("child", i, 100, 0);
 		await(&stage->holds[i]);
 		if (i + 1 < together)
 			stage_sleep(200);
@@ -117,7 +118,7 @@ static void four(bool all)
 	if (!all) {
 		release(0, pids[0]);
 		release(1, pids[1]);
-		pids[3] = start(3, 100, 0);
+		pids[3] = start("child", 3, 100, 0);
 		await(&stage->holds[3]);
 		stage_sleep(200);
 	}
@@ -130,13 +131,62 @@ static void four(bool all)
 static void one_after_another(void)
 {
 	for (int i = 0; i < 200; i++) {
-		const pid_t pid = start(i, 30, 0);
+		const pid_t pid = start("child", i, 30, 0);
 
 		await(&stage->holds[i]);
 		state(resident(getpid()) + resident(pid));
 		stage_sleep(20);
 		release(i, pid);
 	}
+}
+
+/* Beside idle processes two workers have one block in turn. It is mapped in one piece, as it is there already: between
+ * a look at the first worker and one at the last it can have gone from one to the other, and would count twice. */
+static void handover(int megabytes)
+{
+	const int last = 21, block = memfd_create("block", 0);
+	pid_t pids[22];
+
+	if (block < 0 || ftruncate(block, (off_t)megabytes << 20) || fallocate(block, 0, 0, (off_t)megabytes << 20))
+		exit(94);
+	for (int i = 0; i <= last; i++) {
+		const bool worker = i == 0 || i == last;
+
+		pids[i] = start(worker ? "worker" : "child", i, worker ? megabytes : 0, worker ? block : 0);
+		await(&stage->holds[i]);
+	}
+	atomic_store(&stage->turn, 1);
+	stage_sleep(2000);
+	for (int i = 0; i <= last; i++)
+		release(i, pids[i]);
+}
+
+/* Who has the block states the sum of all, in its first turns: nobody else has it, and all others stand still. */
+static int worker(int number, size_t bytes, int block)
+{
+	const uint32_t mine = number == 0 ? 1 : 2;
+
+	atomic_store(&stage->holds[number], 1);
+	for (int turns = 0; !atomic_load(&stage->releases[number]); turns++) {
+		uint64_t sum = 0;
+
+		while (atomic_load(&stage->turn) != mine) {
+			if (atomic_load(&stage->releases[number]))
+				return 0;
+			stage_sleep(0.01);
+		}
+		void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, block, 0);
+
+		if (memory == MAP_FAILED)
+			exit(91);
+		for (uint64_t i = 0; turns < 50 && i < atomic_load(&stage->count); i++)
+			sum += resident(atomic_load(&stage->pids[i]));
+		state(sum);
+		stage_sleep(0.1);
+		munmap(memory, bytes);
+		atomic_store(&stage->turn, 3 - mine);
+	}
+	return 0;
 }
 
 /* The process in the middle is gone before the orphan has anything. */
@@ -148,7 +198,7 @@ static void orphan(int megabytes, int ms, bool session)
 	if (middle == 0) {
 		if (session)
 			setsid();
-		start(0, megabytes, ms);
+		start("child", 0, megabytes, ms);
 		_exit(0);
 	}
 	waitpid(middle, &status, 0);
@@ -187,7 +237,8 @@ static void sharing(void)
 
 static int child(int number, int megabytes, int ms)
 {
-	hold((size_t)megabytes);
+	if (megabytes)
+		hold((size_t)megabytes);
 	if (ms) { /* an orphan: it states the sum itself, with the root's, and says when it ends */
 		state(resident((pid_t)atomic_load(&stage->root)) + resident(getpid()));
 		atomic_store(&stage->holds[number], 1);
@@ -211,6 +262,8 @@ int main(int argc, char **argv)
 	join();
 	if (argc == 5 && strcmp(name, "child") == 0)
 		return child(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+	if (argc == 5 && strcmp(name, "worker") == 0)
+		return worker(atoi(argv[2]), (size_t)atoi(argv[3]) << 20, atoi(argv[4]));
 	atomic_store(&stage->root, (uint64_t)getpid());
 	while (!atomic_load(&stage->go))
 		stage_sleep(0.5);
@@ -231,6 +284,8 @@ int main(int argc, char **argv)
 		four(*name == 'f');
 	} else if (strcmp(name, "churn") == 0) {
 		one_after_another();
+	} else if (strcmp(name, "handover") == 0) {
+		handover(4);
 	} else if (strcmp(name, "orphan") == 0 || strcmp(name, "orphan-setsid") == 0) {
 		orphan(200, 2000, strcmp(name, "orphan") != 0);
 	} else if (strcmp(name, "orphan-short") == 0) {
