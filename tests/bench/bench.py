@@ -102,6 +102,19 @@ def write():
     os.unlink(results)
 
 
+def reap():
+    """waitpid when it returns a task's child, in a runner with threads; with an empty library in turns."""
+    def once(at_once, on):
+        more = {"LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"} if on else \
+            {"LD_PRELOAD": f"{build}/tests/bench/empty.so"}
+        words = [f"{build}/tests/bench/reap", "60", str(at_once)]
+        output = subprocess.run(words, check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"], **more}).stdout
+        return statistics.median(int(line) for line in output.splitlines()) / 1000
+    for at_once in 1, 6:
+        pairs = [(once(at_once, True), once(at_once, False)) for _ in range(7)]
+        row(f"waitpid of a task's child, {at_once} at once, more", [on - off for on, off in pairs], "us")
+
+
 def nx():
     """Real Nx with three tasks, on against off in turns."""
     workspace = f"{ROOT}/build/bench-nx"
@@ -284,8 +297,8 @@ def report():
     row("  its memory", peaks, "MB")
 
 
-PARTS = {"start": start, "write": write, "nx": nx, "trees": trees, "memory": memory, "tasks": tasks, "machine": machine,
-         "calls": wrappers, "exact": exact, "dd": dd, "report": report}
+PARTS = {"start": start, "write": write, "reap": reap, "nx": nx, "trees": trees, "memory": memory, "tasks": tasks,
+         "machine": machine, "calls": wrappers, "exact": exact, "dd": dd, "report": report}
 
 
 def main():
