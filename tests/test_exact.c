@@ -76,6 +76,64 @@ static void test_short_orphan(void **state)
 	assert_in_range((int)peak_of(result->output), 80, 88);
 }
 
+/* A task that is run again in the same runner does not have what its first run left behind: neither what still lives
+ * and has children, nor what has ended since, of which nobody has heard. */
+static void test_run_again(void **state)
+{
+	const struct torture *torture = *state;
+	static const char *const left[] = {"$TASK hold 200 100000 >/dev/null 2>&1 & echo $! >pid; $TASK hold 21 200",
+					   "($TASK hold 200 600; : >pipe) >/dev/null 2>&1 & $TASK hold 21 200"};
+
+	for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+		char program[600], variable[700];
+		const char *at;
+		char *argv[] = {S(torture_path("tests/helper_runner")),
+				S("-t"),
+				S("a"),
+				S("build"),
+				S("-"),
+				S("/bin/sh"),
+				S("-c"),
+				S(left[i]),
+				S("--"),
+				S("z"),
+				S("build"),
+				S("-"),
+				S("/bin/sh"),
+				S("-c"),
+				S("[ ! -p pipe ] || cat pipe"),
+				S("--"),
+				S("a"),
+				S("build"),
+				S("-"),
+				task(),
+				S("hold"),
+				S("20"),
+				S("300"),
+				NULL};
+		char *entries[] = {S("PATH=/usr/bin:/bin"),
+				   S("NX_LOG_HEAP_USAGE=true"),
+				   torture_preload(),
+				   variable,
+				   program,
+				   S("HEAPLOG_EXACT=1"),
+				   NULL};
+
+		snprintf(variable, sizeof variable, "XDG_RUNTIME_DIR=%s", torture->directory);
+		/* z ends when the one that was left behind has ended. */
+		if (i == 1)
+			assert_int_equal(mkfifo("pipe", 0600), 0);
+		snprintf(program, sizeof program, "TASK=%s", task());
+		at = strstr(torture_run(argv, entries)->output, "a:build (peak: ");
+		if (i == 0)
+			assert_int_equal(system("kill $(cat pid)"), 0);
+		assert_non_null(at); /* the first */
+		at = strstr(at + 1, "a:build (peak: ");
+		assert_non_null(at);
+		assert_in_range((int)peak_of(at), 20, 28);
+	}
+}
+
 /* A program that clears its environment: its children are still known, and see nothing but the token, once. */
 /* [req: H-34] */
 static void test_cleared_environment(void **state)
@@ -201,7 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_short_children), TORTURE(test_short_orphan), TORTURE(test_cleared_environment),
 	    TORTURE(test_environment),    TORTURE(test_undisturbed),  TORTURE(test_foreign_programs),
-	    TORTURE(test_bounds),
+	    TORTURE(test_run_again),      TORTURE(test_bounds),
 	};
 
 	/* Under a sanitizer the library is linked with the runner, and LD_PRELOAD is not used. */

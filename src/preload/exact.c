@@ -249,6 +249,9 @@ void exact_forked(void)
 {
 	const int saved = errno;
 
+	/* Where its task has begun anew meanwhile, the parent is no longer of it, and the child neither. */
+	if (self.entry && atomic_load(&self.entry->pid) == self.pid)
+		self.key = atomic_load(&self.entry->task);
 	self.pid = getpid();
 	self.forked = true;
 	self.carried = maxrss();
@@ -278,7 +281,9 @@ void exact_leave(void)
 	/* A vfork child ends: its parent does not. */
 	if (self.pid == getpid() && self.entry && atomic_load(&self.entry->pid) == self.pid) {
 		leave_mark(self.entry);
-		atomic_store(&self.entry->state, HEAPLOG_PROCESS_LEFT);
+		/* Of a run that is over nobody hears any more. */
+		atomic_store(&self.entry->state, exact_is_stale(atomic_load(&self.entry->task)) ? HEAPLOG_PROCESS_FREE
+												: HEAPLOG_PROCESS_LEFT);
 		/* Of much memory the last moment counts: what the others hold now, they hold beside it. */
 		registry_tell(self.board, self.entry, self.entry->high_water > SMALL);
 	}

@@ -48,6 +48,13 @@ struct exact_edit {
 void exact_launch(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
 		  bool spawn);
 
+/* In the runner: a new run of a task with this key begins in it. What processes of the earlier one have left behind, and
+ * those that still live, are no longer found by the key. Not the new one's: they descend from a child on our board. */
+void exact_begin(uint64_t key);
+
+/* Is it the key of processes that an earlier run has left behind? */
+bool exact_is_stale(uint64_t key);
+
 /* The processes of the task with this key, for its sampler, from place *at on: fills news with what there is, at most
  * max; returns how many. It tells them the sampler (its place on the board) and what is known of the task (bytes, its
  * peak so far), so that they know whom to wake and what is worth saying. What it says about those that left

@@ -1,5 +1,6 @@
 #include "preload/registry.h"
 
+#include "preload/board.h"
 #include "preload/board_file.h"
 #include "preload/exact.h"
 #include "preload/futex.h"
@@ -87,6 +88,47 @@ void exact_announced(pid_t pid, uint64_t key)
 				atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
 			return;
 		}
+	}
+}
+
+/* Does the process, by what each said of its parent as it registered, descend from a child that is on our board? */
+static bool descends_from_child(struct heaplog_board *board, const struct heaplog_board_process *entry)
+{
+	enum { DEPTH = 64 };
+	pid_t pid = atomic_load(&entry->pid);
+
+	for (int i = 0; entry && i < DEPTH; i++) {
+		if (board_find(heaplog_board, pid))
+			return true;
+		pid = entry->parent;
+		entry = registry_find(board, pid);
+	}
+	return board_find(heaplog_board, pid) != NULL;
+}
+
+/* Keys are odd (exact_key); that of a run that is over is the even one below. */
+bool exact_is_stale(uint64_t key)
+{
+	return !(key & 1);
+}
+
+void exact_begin(uint64_t key)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+		uint32_t state = atomic_load(&entry->state);
+		uint64_t expected = key;
+
+		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_LIVES ||
+		    descends_from_child(board, entry))
+			continue;
+		atomic_store(&entry->sampler, 0);
+		atomic_compare_exchange_strong(&entry->task, &expected, key & ~UINT64_C(1));
+		state = HEAPLOG_PROCESS_LEFT;
+		atomic_compare_exchange_strong(&entry->state, &state, HEAPLOG_PROCESS_FREE);
 	}
 }
 

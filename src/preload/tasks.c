@@ -133,9 +133,21 @@ static struct task *reuse(void)
 	return oldest;
 }
 
+/* Has an earlier run of the task left processes in the exact mode's table? */
+static bool is_run_again(uint64_t key)
+{
+	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next))
+		if (task->key == key)
+			return true;
+	return false;
+}
+
 static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 {
 	struct task *task = reuse();
+
+	if (heaplog_runtime.exact && is_run_again(slot->key))
+		exact_begin(slot->key);
 
 	if (!task) {
 		task = mmap(NULL, sizeof *task, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
