@@ -100,6 +100,11 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 	(void)spawn;
 }
 
+void exact_begin(uint64_t key)
+{
+	(void)key;
+}
+
 uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *at, struct exact_news *news,
 		      uint32_t max)
 {
