@@ -1,9 +1,11 @@
 /* What a runner writes while the line of a finished task is awaited, where not every chunk is looked at with all care:
  * by its children, through descriptors that lead elsewhere by now, from memory that cannot be read.
- *   helper_awaited CASE     reused, turned: the file "elsewhere" takes what does not go to stdout */
+ *   helper_awaited CASE     reused, turned: the file "elsewhere" takes what does not go to stdout; sink: stdout is to be
+ *                           /dev/null, and what is said goes to descriptor 9 */
 #include "runner.h"
 
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 static const char text[] = "compiled in 12 ms\n";
 
@@ -120,6 +122,19 @@ static void unreadable(void)
 	munmap(half, page);
 }
 
+/* /dev/null takes what cannot be read, at every length that is looked at. */
+static void sink(void)
+{
+	static const size_t lengths[] = {1, 2, 4, 8, 20, 100, 4096, 5000};
+
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		const struct iovec one = {.iov_base = (void *)(uintptr_t)BAD, .iov_len = lengths[i]};
+		const ssize_t taken[] = {write(STDOUT_FILENO, BAD, lengths[i]), writev(STDOUT_FILENO, &one, 1)};
+
+		dprintf(9, "%zu: %zd %zd\n", lengths[i], taken[0], taken[1]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *which = argc > 1 ? argv[1] : "";
@@ -136,6 +151,10 @@ int main(int argc, char **argv)
 		run_awaited();
 		unreadable();
 		result_line(STDOUT_FILENO, "a");
+	} else if (strcmp(which, "sink") == 0) {
+		sink();
+		run("a");
+		sink();
 	} else if (strcmp(which, "alone") == 0) {
 		unreadable();
 	} else { /* the task's header came first, so that its own line may be due before any text */

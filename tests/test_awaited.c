@@ -134,12 +134,35 @@ static void test_unreadable_alone(void **state)
 	assert_string_equal(result->errors, "");
 }
 
+/* And where stdout is /dev/null nothing cannot be read: it says so of no address, with a line awaited and without. */
+/* [req: H-68] */
+static void test_unreadable_into_null(void **state)
+{
+	char *entries[] = {S("PATH=/usr/bin:/bin"), S("NX_LOG_HEAP_USAGE=true"), NULL, NULL};
+	char command[700];
+
+	(void)state;
+	snprintf(command, sizeof command, "exec %s sink 9>&1 >/dev/null", torture_path("tests/helper_awaited"));
+	for (int preloaded = 0; preloaded < 2; preloaded++) {
+		struct torture_result *result;
+
+		entries[2] = preloaded ? torture_preload() : NULL;
+		result = torture_run((char *[]){S("/bin/sh"), S("-c"), command, NULL}, entries);
+		assert_int_equal(result->status, 0);
+		if (!preloaded) {
+			assert_non_null(strstr(result->output, "100: 100 100\n"));
+			memcpy(base, result->output, sizeof base);
+		}
+		assert_string_equal(result->output, base);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_forked_writer),     TORTURE(test_vforked_writer), TORTURE(test_reused_descriptor),
-	    TORTURE(test_turned_descriptor), TORTURE(test_unreadable),     TORTURE(test_unreadable_streamed),
-	    TORTURE(test_unreadable_alone),
+	    TORTURE(test_forked_writer),     TORTURE(test_vforked_writer),       TORTURE(test_reused_descriptor),
+	    TORTURE(test_turned_descriptor), TORTURE(test_unreadable),           TORTURE(test_unreadable_streamed),
+	    TORTURE(test_unreadable_alone),  TORTURE(test_unreadable_into_null),
 	};
 
 	return torture_sanitized() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

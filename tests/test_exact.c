@@ -77,12 +77,13 @@ static void test_short_orphan(void **state)
 }
 
 /* A task that is run again in the same runner does not have what its first run left behind: neither what still lives
- * and has children, nor what has ended since, of which nobody has heard. */
+ * and goes on to start programs, nor what has ended since, of which nobody has heard. */
 static void test_run_again(void **state)
 {
 	const struct torture *torture = *state;
-	static const char *const left[] = {"$TASK hold 200 100000 >/dev/null 2>&1 & echo $! >pid; $TASK hold 21 200",
-					   "($TASK hold 200 600; : >pipe) >/dev/null 2>&1 & $TASK hold 21 200"};
+	static const char *const left[] = {
+	    "(while :; do $TASK hold 60 50; ($TASK hold 61 0); done) >/dev/null 2>&1 & echo $! >pid; $TASK hold 21 200",
+	    "($TASK hold 200 600; : >pipe) >/dev/null 2>&1 & $TASK hold 21 200"};
 
 	for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
 		char program[600], variable[700];

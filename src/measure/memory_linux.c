@@ -190,7 +190,11 @@ void tree_read_again(struct heaplog_tree *tree)
 		struct member *member = &tree->members[i];
 		const uint64_t again = member->reads ? read_now(tree, member) : 0;
 
-		if (member->reads && again < member->resident)
+		if (!member->reads)
+			continue;
+		if (tree->options.metric == HEAPLOG_METRIC_RSS && again > member->mark)
+			member->mark = again;
+		if (again < member->resident)
 			member->resident = again;
 	}
 }

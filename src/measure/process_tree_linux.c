@@ -276,8 +276,8 @@ static bool is_to_be_read_again(const struct heaplog_tree *tree, const struct he
 		}
 	if (count < 2)
 		return false;
-	return tree->options.metric == HEAPLOG_METRIC_PSS ? tree->changed || differs(sum, tree->sum)
-							  : sum > summary->peak_bytes;
+	return sum > summary->peak_bytes ||
+	       (tree->options.metric == HEAPLOG_METRIC_PSS && (tree->changed || differs(sum, tree->sum)));
 }
 
 size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heaplog_peak *peak, bool *moved)

@@ -230,6 +230,20 @@ static uint64_t own_key(void)
 	return exact_key(&name, 0, 0, false);
 }
 
+/* Register this process. origin: an entry of its task, of which it has the key; where the task begins anew in this moment
+ * (exact_begin) that entry's key changes, and ours with it. Without an entry, since the table was full, nobody knows
+ * whether the key still holds: only what the process is known by from outside counts then. */
+static void enter(const struct heaplog_board_process *origin)
+{
+	const bool doubtful = self.doubtful || !origin;
+	uint64_t key = self.key;
+
+	self.entry = registry_enter(self.board, self.pid, getppid(), key, HEAPLOG_PROCESS_LIVES, doubtful, origin);
+	if (self.entry && origin && exact_is_stale(atomic_load(&origin->task)))
+		atomic_compare_exchange_strong(&self.entry->task, &key, key & ~UINT64_C(1));
+	registry_tell(self.board, self.entry, false);
+}
+
 bool exact_join(void)
 {
 	struct claim claim;
@@ -239,9 +253,7 @@ bool exact_join(void)
 	note_token();
 	self.pid = getpid();
 	self.carried = maxrss();
-	self.entry = registry_enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful,
-				    claim.entry);
-	registry_tell(self.board, self.entry, false);
+	enter(claim.entry);
 	return true;
 }
 
@@ -255,9 +267,7 @@ void exact_forked(void)
 	self.pid = getpid();
 	self.forked = true;
 	self.carried = maxrss();
-	self.entry =
-	    registry_enter(self.board, self.pid, getppid(), self.key, HEAPLOG_PROCESS_LIVES, self.doubtful, self.entry);
-	registry_tell(self.board, self.entry, false);
+	enter(self.entry);
 	errno = saved;
 }
 

@@ -259,6 +259,7 @@ static bool result_line(struct passage *passage, int at, const struct look *look
 	const struct iovec *chunk = &passage->iov[at];
 	struct task *task = owner ? match(chunk->iov_base, chunk->iov_len, look) : NULL;
 	struct figure figure = {.peak = 0};
+	const enum edge after = edge_after(passage->edge, chunk, look);
 	bool annotated = false;
 	ssize_t taken;
 
@@ -281,7 +282,7 @@ static bool result_line(struct passage *passage, int at, const struct look *look
 	if (taken == (ssize_t)chunk->iov_len) {
 		passage->total += taken;
 		passage->first = at + 1;
-		atomic_store(&streams[passage->stream].edge, edge_after(passage->edge, chunk, look));
+		atomic_store(&streams[passage->stream].edge, after);
 		return true;
 	}
 	if (taken > 0)
@@ -356,22 +357,29 @@ ssize_t output_writev(int fd, const struct iovec *iov, int count)
 	return pass(fd, iov, count, false);
 }
 
-/* Is a chunk ordinary text, before which nothing of ours can go? */
-static bool is_text(const char *chunk, size_t length)
+/* Is a chunk ordinary text, before which nothing of ours can go? *after: where it leaves the output. Asked before it is
+ * written: afterwards another thread may have unmapped it, and /dev/null takes what cannot be read. Of a text within one
+ * page the kernel is asked one question, of others two. */
+static bool is_text(const char *chunk, size_t length, enum edge *after)
 {
-	if (own_line_streams() || length < FEW)
+	enum { PAGE = 4096 };
+	const char *const end = chunk + length - 1;
+	const bool within = ((uintptr_t)chunk ^ (uintptr_t)end) < PAGE;
+
+	if (own_line_streams() || length < FEW || !runtime_readable(chunk, within ? length : FEW) ||
+	    (!within && !runtime_readable(end, 1)) || (length <= LONGEST && !nx_is_text(chunk)))
 		return false;
-	return length > LONGEST || (runtime_readable(chunk, FEW) && nx_is_text(chunk));
+	*after = *end == '\n' ? EDGE_LINE_END : EDGE_IN_LINE;
+	return true;
 }
 
-/* Such a chunk as it is. What the kernel has taken can be read. */
-static ssize_t pass_text(int fd, int stream, const char *chunk, size_t length)
+/* Such a chunk as it is. */
+static ssize_t pass_text(int fd, int stream, const char *chunk, size_t length, enum edge after)
 {
 	const ssize_t taken = real()->write(fd, chunk, length);
 
 	if (taken == (ssize_t)length) {
-		atomic_store_explicit(&streams[stream].edge, chunk[length - 1] == '\n' ? EDGE_LINE_END : EDGE_IN_LINE,
-				      memory_order_relaxed);
+		atomic_store_explicit(&streams[stream].edge, after, memory_order_relaxed);
 	} else if (taken > 0) {
 		atomic_store(&streams[stream].edge, EDGE_UNKNOWN);
 		atomic_store(&stream_broken_off, fd);
@@ -382,6 +390,7 @@ static ssize_t pass_text(int fd, int stream, const char *chunk, size_t length)
 ssize_t output_write(int fd, const void *buffer, size_t count)
 {
 	struct iovec one = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = count};
+	enum edge after;
 	int stream;
 
 	/* writev refuses what write cuts. */
@@ -392,7 +401,7 @@ ssize_t output_write(int fd, const void *buffer, size_t count)
 	stream = stream_lately(fd);
 	if (stream < 0)
 		return real()->write(fd, buffer, count);
-	if (atomic_load_explicit(&stream_broken_off, memory_order_relaxed) != fd && is_text(buffer, count))
-		return pass_text(fd, stream, buffer, count);
+	if (atomic_load_explicit(&stream_broken_off, memory_order_relaxed) != fd && is_text(buffer, count, &after))
+		return pass_text(fd, stream, buffer, count, after);
 	return pass(fd, &one, 1, true);
 }

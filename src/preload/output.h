@@ -4,6 +4,7 @@
 
 #include "preload/own_line.h"
 #include "preload/runtime.h"
+#include "preload/stream.h"
 
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -30,9 +31,10 @@ ssize_t output_write(int fd, const void *buffer, size_t count);
 void output_passed(int fd, const char *chunk, size_t length, size_t taken);
 
 /* Can this be what output_passed looks for? All else costs this much. What the kernel has read can be read. */
-static inline bool output_is_passage(const char *chunk, size_t length, ssize_t taken)
+static inline bool output_is_passage(int fd, const char *chunk, size_t length, ssize_t taken)
 {
-	return taken > 0 && chunk && (length >= 8 || length == 4) && (chunk[0] == '>' || chunk[0] == '\x1b');
+	return taken > 0 && chunk && (length >= 8 || length == 4) && !stream_is_sink(fd) &&
+	       (chunk[0] == '>' || chunk[0] == '\x1b');
 }
 
 /* A task is about to be finished: what passed before it was perhaps not seen. */

@@ -112,10 +112,9 @@ bool exact_is_stale(uint64_t key)
 	return !(key & 1);
 }
 
-void exact_begin(uint64_t key)
+static void begin_anew(struct heaplog_board *board, uint64_t key)
 {
-	struct heaplog_board *board = atomic_load(&heaplog_board_file);
-	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+	const uint32_t used = atomic_load(&board->head.processes_used);
 
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
 		struct heaplog_board_process *entry = &board->process[i];
@@ -130,6 +129,15 @@ void exact_begin(uint64_t key)
 		state = HEAPLOG_PROCESS_LEFT;
 		atomic_compare_exchange_strong(&entry->state, &state, HEAPLOG_PROCESS_FREE);
 	}
+}
+
+void exact_begin(uint64_t key)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+
+	/* Twice: a process that is just registering itself sees what has become of its parent's entry, or is seen. */
+	for (int round = 0; board && round < 2; round++)
+		begin_anew(board, key);
 }
 
 uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *at, struct exact_news *news,

@@ -9,9 +9,9 @@ struct stream streams[2];
 _Atomic bool stream_alternate_screen;
 _Atomic int stream_broken_off = -1;
 
-/* What was asked lately, by the number's last bits: the descriptor, the answer plus one, and how often it holds yet. The
- * program closes and duplicates descriptors in ways that nobody sees, hence the limit. */
-enum { PLACES = 64, USES = 63, STREAM_SHIFT = 6, FD_SHIFT = 8, FD_MAX = 0xffffff };
+/* What was asked lately, by the number's last bits: the descriptor, the answer, and how often it holds yet. The program
+ * closes and duplicates descriptors in ways that nobody sees, hence the limit. */
+enum { PLACES = 64, USES = 31, ANSWER_SHIFT = 5, FD_SHIFT = 8, FD_MAX = 0xffffff };
 static _Atomic uint32_t lately[PLACES];
 
 static bool is_at(const struct stat *status, int i)
@@ -20,35 +20,60 @@ static bool is_at(const struct stat *status, int i)
 	       heaplog_runtime.output_inode[i] == status->st_ino && heaplog_runtime.output_rdev[i] == status->st_rdev;
 }
 
-int stream_of(int fd)
+/* An answer: the stream plus one, and whether what is written there is not even read. */
+enum { STREAM = 3, SINK = 4 };
+
+static uint32_t ask(int fd)
 {
+#ifdef __APPLE__
+	enum { MEMORY = 3, MAJOR_SHIFT = 24 };
+#else
+	enum { MEMORY = 1, MAJOR_SHIFT = 8 };
+#endif
 	const int saved = errno;
 	struct stat status;
 
 	if (fstat(fd, &status) != 0) {
 		errno = saved;
-		return -1;
+		return 0;
 	}
-	return is_at(&status, 0) ? 0 : is_at(&status, 1) ? 1 : -1;
+	return (is_at(&status, 0)   ? 1U
+		: is_at(&status, 1) ? 2U
+				    : 0U) |
+	       (S_ISCHR(status.st_mode) && status.st_rdev >> MAJOR_SHIFT == MEMORY ? SINK : 0U);
+}
+
+static uint32_t ask_lately(int fd)
+{
+	_Atomic uint32_t *const place = &lately[(unsigned)fd % PLACES];
+	const uint32_t entry = atomic_load_explicit(place, memory_order_relaxed);
+	uint32_t answer;
+
+	if (fd < 0 || fd > FD_MAX)
+		return ask(fd);
+	/* Two threads may use it up as one. */
+	if (entry >> FD_SHIFT == (uint32_t)fd && (entry & USES)) {
+		atomic_store_explicit(place, entry - 1, memory_order_relaxed);
+		return entry >> ANSWER_SHIFT & (STREAM | SINK);
+	}
+	answer = ask(fd);
+	atomic_store_explicit(place, (uint32_t)fd << FD_SHIFT | answer << ANSWER_SHIFT | USES, memory_order_relaxed);
+	return answer;
+}
+
+int stream_of(int fd)
+{
+	return (int)(ask(fd) & STREAM) - 1;
 }
 
 int stream_lately(int fd)
 {
-	_Atomic uint32_t *const place = &lately[(unsigned)fd % PLACES];
-	const uint32_t entry = atomic_load_explicit(place, memory_order_relaxed);
-	int stream;
+	return (int)(ask_lately(fd) & STREAM) - 1;
+}
 
-	if (fd < 0 || fd > FD_MAX)
-		return stream_of(fd);
-	/* Two threads may use it up as one. */
-	if (entry >> FD_SHIFT == (uint32_t)fd && (entry & USES)) {
-		atomic_store_explicit(place, entry - 1, memory_order_relaxed);
-		return (int)(entry >> STREAM_SHIFT & 3) - 1;
-	}
-	stream = stream_of(fd);
-	atomic_store_explicit(place, (uint32_t)fd << FD_SHIFT | (uint32_t)(stream + 1) << STREAM_SHIFT | USES,
-			      memory_order_relaxed);
-	return stream;
+bool stream_is_sink(int fd)
+{
+	return ask_lately(fd) & SINK;
 }
 
 static void forget_lately(void)

@@ -33,6 +33,10 @@ int stream_of(int fd);
  * answer is wrong, since the number leads elsewhere by now. Keeps errno. */
 int stream_lately(int fd);
 
+/* Does fd lead to /dev/null or the like, as it was asked lately? They take what cannot be read (20 bytes at address 8 are
+ * 20 bytes written), so that it is not to be looked at afterwards. Keeps errno. */
+bool stream_is_sink(int fd);
+
 /* A task has ended: what passed before was perhaps not seen, and the next line may be its own. */
 void stream_awaits(bool seen);
 

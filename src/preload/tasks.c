@@ -148,7 +148,6 @@ static struct task *make(const struct slot *slot, const struct slot_bulk *bulk)
 
 	if (heaplog_runtime.exact && is_run_again(slot->key))
 		exact_begin(slot->key);
-
 	if (!task) {
 		task = mmap(NULL, sizeof *task, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			    0);

@@ -24,7 +24,7 @@ HEAPLOG_EXPORT ssize_t write(int fd, const void *buffer, size_t count)
 		return output_write(fd, buffer, count);
 	taken = real()->write(fd, buffer, count);
 	/* Only now: what the kernel has read can be read. */
-	if (output_is_passage(buffer, count, taken))
+	if (output_is_passage(fd, buffer, count, taken))
 		output_passed(fd, buffer, count, (size_t)taken);
 	return taken;
 }
@@ -44,7 +44,7 @@ HEAPLOG_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 	for (ssize_t left = taken, i = 0; left > 0 && iov && i < count; left -= (ssize_t)iov[i++].iov_len) {
 		const size_t part = (size_t)left < iov[i].iov_len ? (size_t)left : iov[i].iov_len;
 
-		if (output_is_passage(iov[i].iov_base, iov[i].iov_len, (ssize_t)part))
+		if (output_is_passage(fd, iov[i].iov_base, iov[i].iov_len, (ssize_t)part))
 			output_passed(fd, iov[i].iov_base, iov[i].iov_len, part);
 	}
 	return taken;
