@@ -356,7 +356,7 @@ static ssize_t wrapped_write(int fd, const char *bytes, size_t length)
 	if (output_matters() || (heaplog_runtime.results[0] && output_is_cached_line(&one, 1)))
 		return output_write(fd, bytes, length);
 	taken = kernel_write(fd, bytes, length);
-	if (output_is_passage(bytes, length, taken))
+	if (output_is_passage(fd, bytes, length, taken))
 		output_passed(fd, bytes, length, (size_t)taken);
 	return taken;
 }
@@ -371,7 +371,7 @@ static ssize_t wrapped_writev(int fd, const struct iovec *iov, int count)
 	for (ssize_t left = taken, i = 0; left > 0 && i < count; left -= (ssize_t)iov[i++].iov_len) {
 		const size_t part = (size_t)left < iov[i].iov_len ? (size_t)left : iov[i].iov_len;
 
-		if (output_is_passage(iov[i].iov_base, iov[i].iov_len, (ssize_t)part))
+		if (output_is_passage(fd, iov[i].iov_base, iov[i].iov_len, (ssize_t)part))
 			output_passed(fd, iov[i].iov_base, iov[i].iov_len, part);
 	}
 	return taken;

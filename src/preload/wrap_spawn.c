@@ -19,8 +19,7 @@ static int spawn(spawn_function function, bool search, pid_t *pid, const char *p
 	pid_t child = 0;
 	int error;
 
-	launch_spawn(&launch, launch_needs_room() ? alloca(sizeof(struct exact_edit)) : NULL, path, search, argv,
-		     envp);
+	launch_spawn(&launch, launch_needs_room() ? alloca(sizeof(struct exact_edit)) : NULL, path, search, argv, envp);
 	const int saved = errno;
 
 	error = function(&child, path, actions, attributes, argv, launch.envp);
