@@ -1,5 +1,6 @@
 /* What a task does in the tests:
  *   helper_task hold MB MS [FILE]   touch MB, make FILE, hold it for MS milliseconds
+ *   helper_task headless MB MS end the first thread; another one does as `hold`
  *   helper_task environment    its environment as the kernel has it, one entry a line
  *   helper_task look           descriptors above 2, threads, and whether the library is mapped
  *   helper_task limited RESOURCE VALUE PROGRAM [ARGUMENT...]  become PROGRAM under a resource limit
@@ -10,6 +11,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +33,22 @@ static void hold(const char *megabytes)
 		exit(1);
 	memset(memory, 1, size);
 	__asm__ volatile("" : : "r"(memory) : "memory");
+}
+
+static void rest(const char *milliseconds)
+{
+	const long ms = atol(milliseconds);
+
+	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static void *hold_in_thread(void *arguments)
+{
+	char **argv = arguments;
+
+	hold(argv[2]);
+	rest(argv[3]);
+	_exit(0);
 }
 
 static int64_t now(void)
@@ -134,12 +152,16 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (strcmp(what, "hold") == 0 && (argc == 4 || argc == 5)) {
-		const long ms = atol(argv[3]);
-
 		hold(argv[2]);
 		if (argc == 5)
 			close(open(argv[4], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-		nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+		rest(argv[3]);
+	} else if (strcmp(what, "headless") == 0 && argc == 4) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, hold_in_thread, argv) != 0)
+			return 1;
+		pthread_exit(NULL);
 	} else if (strcmp(what, "restless") == 0 && argc == 6) {
 		hold(argv[2]);
 		restless(argv);

@@ -21,11 +21,12 @@ enum {
 /* Without a kept descriptor the number may belong to another process by now. */
 static bool is_still(const struct heaplog_tree *tree, const struct member *member)
 {
+	const int kept = member->statm_fd >= 0 ? member->statm_fd : member->status_fd;
 	struct procfs_stat stat;
 	char text[128];
 
-	if (member->statm_fd >= 0)
-		return procfs_read(member->statm_fd, text, sizeof text, 0) > 0;
+	if (kept >= 0)
+		return procfs_read(kept, text, sizeof text, 0) > 0;
 	return procfs_stat(tree->proc, member->pid, &stat) == 0 && stat.started == member->started;
 }
 
@@ -159,13 +160,51 @@ bool tree_read_statm(const struct member *member, uint64_t *resident)
 	return true;
 }
 
+struct thread_search {
+	const struct heaplog_tree *tree;
+	pid_t pid;
+	const char *file;
+	const char *field; /* that only a thread with memory has */
+	char *text;
+	size_t size;
+	bool found;
+};
+
+static bool visit_thread(void *context, pid_t tid)
+{
+	struct thread_search *search = context;
+	const int fd = procfs_open(search->tree->proc, search->pid, tid, search->file, O_RDONLY);
+
+	search->found = fd >= 0 && procfs_read(fd, search->text, search->size, 0) > 0 &&
+			procfs_field(search->text, search->field) > 0;
+	procfs_close(fd);
+	return !search->found;
+}
+
+/* A process whose first thread has ended (pthread_exit in main) is a zombie by its own files, which have no memory: the
+ * other threads' files speak for it, man 5 proc_pid_task. */
+static bool read_by_thread(const struct heaplog_tree *tree, const struct member *member, const char *file,
+			   const char *field, char *text, size_t size)
+{
+	struct thread_search search = {
+	    .tree = tree, .pid = member->pid, .file = file, .field = field, .text = text, .size = size};
+	const int fd = procfs_open(tree->proc, member->pid, 0, "task", O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return false;
+	procfs_each_number(fd, visit_thread, &search);
+	procfs_close(fd);
+	return search.found && is_still(tree, member);
+}
+
 /* Proportional; where it may not be read the lower bound does without. Opened each time: the file stays with the memory
  * that the process had when it was opened, across an exec. */
 static uint64_t read_pss(const struct heaplog_tree *tree, const struct member *member)
 {
 	char text[2048];
 
-	if (procfs_read_file(tree->proc, member->pid, "smaps_rollup", text, sizeof text) <= 0)
+	if (member->headless ? !read_by_thread(tree, member, "smaps_rollup", "\nPss:", text, sizeof text)
+			     : procfs_read_file(tree->proc, member->pid, "smaps_rollup", text, sizeof text) <= 0)
 		return 0;
 	return procfs_field(text, "\nPss:") * 1024;
 }
@@ -177,6 +216,10 @@ static uint64_t read_now(struct heaplog_tree *tree, const struct member *member)
 
 	if (tree->options.metric == HEAPLOG_METRIC_PSS)
 		return read_pss(tree, member);
+	if (member->headless)
+		return read_by_thread(tree, member, "status", "\nVmRSS:", tree->text, sizeof tree->text)
+			   ? procfs_field(tree->text, "\nVmRSS:") * 1024
+			   : 0;
 	if (tree_read_statm(member, &resident))
 		return resident;
 	return read_status(tree, member, tree->text, sizeof tree->text) > 0
@@ -208,13 +251,15 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	if (!member->seen_ns) /* added before the first look */
 		member->seen_ns = tree->now_ns;
 	if (!with_status && member->own && member->loaded && tree->options.metric == HEAPLOG_METRIC_RSS &&
-	    member->statm_fd >= 0) {
+	    member->statm_fd >= 0 && !member->headless) {
 		if (!tree_read_statm(member, &member->resident))
 			return false;
 		member->reads = member->resident > 0;
-		if (!member->reads || member->resident > member->mark)
-			set_mark(tree, member, member->resident);
-		return true;
+		if (member->reads) {
+			if (member->resident > member->mark)
+				set_mark(tree, member, member->resident);
+			return true;
+		}
 	}
 	/* In this order: a bit that is clear stays clear, so that the status read after it is that of the new program.
 	 */
@@ -224,6 +269,10 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 		return false;
 	member->thread_count = (unsigned)procfs_field(text, "\nThreads:");
 	resident = procfs_field(text, "\nVmRSS:") * 1024;
+	member->headless = !resident && member->thread_count > 1 &&
+			   read_by_thread(tree, member, "status", "\nVmRSS:", text, sizeof tree->text);
+	if (member->headless)
+		resident = procfs_field(text, "\nVmRSS:") * 1024;
 	mark = procfs_field(text, "\nVmHWM:") * 1024;
 	if (resident && !member->own)
 		member->own = owns(tree, member, resident, text);
