@@ -272,7 +272,7 @@ def dd():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     pairs = []
-    for turn in range(12):
+    for turn in range(24):
         first = once(turn % 2 == 0)
         second = once(turn % 2 == 1)
         pairs.append((first, second) if turn % 2 == 0 else (second, first))
