@@ -43,8 +43,9 @@ LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(LIB_SRC))
 LIB     := $(BUILD)/libheaplog.so
 
 # Every tests/test_<topic>.c is a cmocka program; tests/helper_*.c are programs that tests run.
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
-HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helper_*.c))
+TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+TEST_OBJ := $(BUILD)/tests/torture.c.o $(BUILD)/tests/fake_proc.c.o
+HELPERS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helper_*.c))
 PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) $(TASK) $(addprefix src/preload/,nx.c annotate.c cause.c plain.c table.c))
 
 .PHONY: all check test-build check-asan check-ubsan check-tsan check-valgrind e2e symbols install uninstall format lint clean quickstart
@@ -70,11 +71,11 @@ $(LIB): $(LIB_OBJ) $(BUILD)/libheaplog.map
 	  -Wl,-z,nodelete -Wl,-z,lazy $(DENSE) -Wl,-z,relro -Wl,-z,noexecstack \
 	  -Wl,-z,defs -Wl,--as-needed -Wl,--gc-sections
 
-$(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/tests/torture.c.o $(PURE_OBJ) $(LIB)
+$(BUILD)/tests/test_%: tests/test_%.c $(TEST_OBJ) $(PURE_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  TEST  $@")
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -o $@ $< $(BUILD)/tests/torture.c.o $(PURE_OBJ) $(TEST_LIBS) -lcmocka -lpthread
-$(BUILD)/tests/torture.c.o: tests/torture.c
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -o $@ $< $(TEST_OBJ) $(PURE_OBJ) $(TEST_LIBS) -lcmocka -lpthread
+$(BUILD)/tests/%.c.o: tests/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c $< -o $@
 $(BUILD)/tests/helper_%: tests/helper_%.c $(LIB)
