@@ -55,7 +55,7 @@ uninstall-cli:
 # A task runner that no preload reaches. Never sanitized: their runtimes cannot be linked statically.
 STATIC_RUNNER := $(BUILD)/tests/helper_runner_static
 test-build: $(STATIC_RUNNER)
-$(BUILD)/tests/test_cli_run: $(STATIC_RUNNER)
+$(BUILD)/tests/test_cli_run $(BUILD)/tests/test_cli_doctor_command: $(STATIC_RUNNER)
 $(STATIC_RUNNER): tests/helper_runner.c
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  TEST  $@")
@@ -70,3 +70,14 @@ lint-man:
 	else echo "lint-man: mandoc is not installed"; fi
 	$(Q)if command -v groff >/dev/null; then for page in $(MAN); do \
 	  out=$$(groff -ww -mdoc -Tutf8 -z $$page 2>&1); [ -z "$$out" ] || { echo "$$out"; exit 1; }; done; fi
+
+# The set-ups of `heaplog doctor`, one a line with what it said of it, and their number.
+DOCTOR_TESTS := $(filter $(BUILD)/tests/test_cli_doctor%,$(TESTS))
+.PHONY: check-doctor
+check-doctor: $(DOCTOR_TESTS) $(STATIC_RUNNER)
+	$(Q)BUILD=$(BUILD) sh tests/run.sh $(DOCTOR_TESTS) >$(BUILD)/doctor.txt 2>&1; status=$$?; \
+	  sed '/^\[/d' $(BUILD)/doctor.txt; \
+	  count() { grep -c "^$$1 " $(BUILD)/doctor.txt; }; \
+	  echo "broken set-ups: $$(count named) named, $$(count 'NOT NAMED') not named," \
+	    "$$(count 'not here') cannot be made here; sound ones: $$(count sound), with $$(count ALARM) false alarms"; \
+	  exit $$status

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 static unsigned wrong;
 
@@ -51,8 +52,9 @@ int cmd_doctor(int argc, char **argv)
 		puts("heaplog " HEAPLOG_VERSION);
 		return arguments_flush("heaplog doctor") ? CLI_OK : CLI_USAGE;
 	}
-	if (library_self(self) != 0)
-		return arguments_wrong("heaplog doctor", "/proc/self/exe cannot be read: is /proc mounted?");
+	/* Without /proc (which is said below) the kernel has left us the name that we were started by. */
+	if (library_self(self) != 0 && !realpath((const char *)(uintptr_t)getauxval(AT_EXECFN), self))
+		return arguments_wrong("heaplog doctor", "cannot tell where heaplog itself is");
 	/* What the trial starts. */
 	if (argc == 2 && strcmp(argv[1], "--trial-runner") == 0)
 		return doctor_trial_runner(self);
@@ -64,7 +66,7 @@ int cmd_doctor(int argc, char **argv)
 	} else if (argc > 1 && argv[1][0] == '-') {
 		return arguments_wrong("heaplog doctor", "unknown option");
 	}
-	elf_read("/proc/self/exe", &own);
+	elf_read(self, &own);
 	found = library_find(self, library) == 0;
 	if (!found)
 		doctor_say(DOCTOR_WRONG, "library",

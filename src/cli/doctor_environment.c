@@ -2,7 +2,9 @@
 #include "cli/doctor.h"
 #include "cli/find.h"
 #include "cli/library.h"
+#include "cli/options.h"
 #include "heaplog.h"
+#include "measure/summary.h"
 #include "task/task.h"
 #include "record/size.h"
 
@@ -19,12 +21,13 @@
 bool doctor_check_library(const char *topic, const char *path, const struct elf *own)
 {
 	struct elf elf;
+	struct stat status;
 	struct statvfs system;
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	void *mapping;
-	int error;
+	int error, fd;
 
-	if (fd < 0) {
+	/* By the same way as all that follows: too few descriptors must not be told as a fault of the file. */
+	if (elf_read(path, &elf) != 0 || (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || fstat(fd, &status) != 0) {
 		doctor_say(DOCTOR_WRONG, topic, "%s: %s", path, strerror(errno));
 		return false;
 	}
@@ -33,11 +36,16 @@ bool doctor_check_library(const char *topic, const char *path, const struct elf 
 	error = errno;
 	if (mapping != MAP_FAILED)
 		munmap(mapping, 4096);
-	if (elf_read(path, &elf) != 0 || !elf.is_elf)
+	if (!elf.is_elf)
 		doctor_say(DOCTOR_WRONG, topic, "%s is no shared library", path);
 	else if (elf.machine != own->machine || elf.width != own->width)
 		doctor_say(DOCTOR_WRONG, topic, "%s is for %s, this machine's programs are for %s", path,
 			   elf_machine_name(&elf), own->width == 64 ? "its 64-bit architecture" : "32 bits");
+	else if ((uint64_t)status.st_size < elf.loaded)
+		doctor_say(DOCTOR_WRONG, topic,
+			   "%s is truncated (%ju of at least %ju bytes): programs that load it are ended by SIGBUS; "
+			   "install it again",
+			   path, (uintmax_t)status.st_size, (uintmax_t)elf.loaded);
 	else if (mapping == MAP_FAILED && fstatvfs(fd, &system) == 0 && system.f_flag & ST_NOEXEC)
 		doctor_say(DOCTOR_WRONG, topic,
 			   "%s lies on a file system that is mounted noexec: the loader refuses it; "
@@ -115,7 +123,9 @@ static enum state state_of(const char *name)
 		return STATE_ON;
 	if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
 		return STATE_OFF;
-	doctor_say(DOCTOR_WRONG, name, "%s is not true, 1, false or 0, and counts as false", value);
+	/* The exact mode alone is no reason for not seeing a peak. */
+	doctor_say(strcmp(name, "HEAPLOG_EXACT") == 0 ? DOCTOR_NOTE : DOCTOR_WRONG, name,
+		   "%s is not true, 1, false or 0, and counts as false", value);
 	return STATE_MALFORMED;
 }
 
@@ -141,9 +151,19 @@ static void check_switches(bool meant)
 		doctor_say(DOCTOR_NOTE, "NX_BATCH_MODE", "the tasks of a batch share one process and one figure");
 }
 
+/* As the library reads it: digits alone. */
+static bool is_interval(const char *text)
+{
+	const unsigned long value = strtoul(text, NULL, 10);
+
+	return strspn(text, "0123456789") == strlen(text) && value >= OPTIONS_INTERVAL_MIN_MS &&
+	       value <= OPTIONS_INTERVAL_MAX_MS;
+}
+
 static void check_values(void)
 {
 	const char *results = getenv("HEAPLOG_RESULTS"), *task = getenv("HEAPLOG_TASK"), *warn = getenv("HEAPLOG_WARN");
+	const char *interval = getenv("HEAPLOG_INTERVAL_MS"), *metric = getenv("HEAPLOG_METRIC");
 	struct task_rule rule;
 	struct stat status;
 	uint64_t bytes;
@@ -155,6 +175,14 @@ static void check_values(void)
 		doctor_say(DOCTOR_NOTE, "HEAPLOG_TASK", "tasks are recognised by %s", task);
 	if (warn && *warn && (heaplog_size_parse(warn, &bytes) != 0 || !bytes))
 		doctor_say(DOCTOR_NOTE, "HEAPLOG_WARN", "%s is not a size such as 1.5GB; there is no threshold", warn);
+	if (interval && *interval && !is_interval(interval))
+		doctor_say(DOCTOR_NOTE, "HEAPLOG_INTERVAL_MS",
+			   "%s is not a number of milliseconds from %d to %d; 500 is used", interval,
+			   OPTIONS_INTERVAL_MIN_MS, OPTIONS_INTERVAL_MAX_MS);
+	if (metric && *metric && strcmp(metric, "rss") != 0 && strcmp(metric, HEAPLOG_OTHER_METRIC) != 0)
+		doctor_say(DOCTOR_NOTE, "HEAPLOG_METRIC", "%s is not rss or " HEAPLOG_OTHER_METRIC "; rss is used",
+			   metric);
+	state_of("HEAPLOG_EXACT");
 	if (!results || !*results)
 		return;
 	snprintf(directory, sizeof directory, "%.*s", (int)(find_basename(results) - results), results);

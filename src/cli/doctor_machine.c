@@ -5,30 +5,75 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* 64 times the library's board: has_room() in preload/board.c. */
+static const uint64_t address_space_min = UINT64_C(2440) << 20;
+
+/* The options of /proc's own mount, and what they hide; "" where nothing is hidden. */
+static void read_hidepid(char *hidepid, size_t size)
+{
+	static char mounts[1 << 20];
+	char *rest = mounts;
+
+	*hidepid = '\0';
+	if (find_read("/proc/self/mounts", mounts, sizeof mounts) <= 0)
+		return;
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		const char *option;
+
+		strsep(&line, " ");
+		if (!line || strncmp(line, "/proc proc ", 11) != 0)
+			continue;
+		option = strstr(line, "hidepid="); /* of several mounts the last is on top */
+		snprintf(hidepid, size, "%.*s", option ? (int)strcspn(option, ", ") : 0, option ? option : "");
+	}
+	if (strcmp(hidepid, "hidepid=0") == 0 || strcmp(hidepid, "hidepid=off") == 0)
+		*hidepid = '\0';
+}
+
+/* Is there a /proc, and does it show the processes of this namespace? */
+static bool check_proc_mount(void)
+{
+	char self[32];
+	const ssize_t length = readlink("/proc/self", self, sizeof self - 1);
+	struct statfs system;
+
+	if (statfs("/proc", &system) != 0 || system.f_type != PROC_SUPER_MAGIC) {
+		doctor_say(DOCTOR_WRONG, "/proc",
+			   "is not mounted: no more than the maximum of a task's largest process is known; "
+			   "mount -t proc proc /proc");
+		return false;
+	}
+	self[length > 0 ? length : 0] = '\0';
+	if (strtol(self, NULL, 10) == getpid())
+		return true;
+	doctor_say(DOCTOR_WRONG, "/proc",
+		   "belongs to another pid namespace%s%s: no more than the maximum of a task's largest process is "
+		   "known; mount this one's (mount -t proc proc /proc, or unshare --mount-proc)",
+		   *self ? ", where this process has the number " : "", self);
+	return false;
+}
 
 /* Is a child's memory to be read in /proc? That is what all depends upon. */
 static void check_proc(void)
 {
-	static char mounts[1 << 20];
-	char path[64], text[4096] = "";
-	const char *hidepid;
+	char path[64], text[4096] = "", hidepid[64];
 	int hold[2];
 	pid_t child;
 
-	if (access("/proc/self/stat", R_OK) != 0) {
-		doctor_say(DOCTOR_WRONG, "/proc", "is not mounted: nothing can be measured");
-		return;
-	}
-	if (pipe(hold) != 0)
+	if (!check_proc_mount() || pipe(hold) != 0)
 		return;
 	child = fork();
 	if (child == 0) {
@@ -38,16 +83,13 @@ static void check_proc(void)
 	snprintf(path, sizeof path, "/proc/%ld/status", (long)child);
 	find_read(path, text, sizeof text);
 	snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)getpid(), (long)getpid());
-	find_read("/proc/self/mounts", mounts, sizeof mounts);
-	hidepid = strstr(mounts, "hidepid=");
+	read_hidepid(hidepid, sizeof hidepid);
 	if (!strstr(text, "VmRSS:") || !strstr(text, "VmHWM:"))
-		doctor_say(DOCTOR_WRONG, "/proc", "does not show a child's memory%s",
-			   hidepid ? ": it is mounted with hidepid" : "");
-	else if (hidepid && strncmp(hidepid, "hidepid=0", 9) != 0 && strncmp(hidepid, "hidepid=off", 11) != 0)
+		doctor_say(DOCTOR_WRONG, "/proc", "does not show a child's memory%s%s",
+			   *hidepid ? ": it is mounted with " : "", hidepid);
+	else if (*hidepid)
 		doctor_say(DOCTOR_NOTE, "/proc",
-			   "is mounted with %.*s: processes of other users (tasks that use sudo) "
-			   "are not seen",
-			   (int)strcspn(hidepid, ", \n"), hidepid);
+			   "is mounted with %s: processes of other users (tasks that use sudo) are not seen", hidepid);
 	else
 		doctor_say(DOCTOR_GOOD, "/proc", "shows the memory of children%s",
 			   access(path, R_OK) == 0 ? "" : " (without CONFIG_PROC_CHILDREN: at a higher cost)");
@@ -55,6 +97,25 @@ static void check_proc(void)
 	close(hold[0]);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
+}
+
+/* Limits that programs inherit. */
+static void check_limits(void)
+{
+	struct rlimit limit;
+	int pair[2];
+
+	if (pipe(pair) == 0) {
+		close(pair[0]);
+		close(pair[1]);
+	} else {
+		doctor_say(DOCTOR_WRONG, "limit", "%s: raise the number of descriptors that may be open (ulimit -n)",
+			   strerror(errno));
+	}
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < address_space_min)
+		doctor_say(DOCTOR_WRONG, "limit",
+			   "the address space is limited to %ju MB (ulimit -v): below %ju MB nothing is measured",
+			   (uintmax_t)(limit.rlim_cur >> 20), (uintmax_t)(address_space_min >> 20));
 }
 
 /* In a child, so that it is not us who lose descriptors. */
@@ -113,6 +174,7 @@ static void check_kernel(void)
 
 void doctor_check_machine(void)
 {
+	check_limits();
 	check_proc();
 	check_kernel();
 }

@@ -59,16 +59,17 @@ static const char node_runner[] =
     "c.on('exit', () => { process.stdout.write('\\n'); process.stdout.write('> nx run heaplog:trial'); "
     "process.stdout.write('\\n\\n'); });";
 
-/* Run argv with the library switched on; its stdout and stderr into text. False: it could not be run. */
-static bool run(char *const argv[], const char *library, char text[OUTPUT_MAX])
+/* Run argv with the library switched on; its stdout and stderr into text. Returns its status as of waitpid, or -1. */
+static int run(char *const argv[], const char *library, char text[OUTPUT_MAX])
 {
 	size_t used = 0;
 	ssize_t got;
 	int ends[2], status = 0;
 	pid_t pid;
 
+	text[0] = '\0';
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		return false;
+		return -1;
 	pid = fork();
 	if (pid == 0) {
 		dup2(ends[1], STDOUT_FILENO);
@@ -91,10 +92,10 @@ static bool run(char *const argv[], const char *library, char text[OUTPUT_MAX])
 	close(ends[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return pid > 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == 127);
+	return pid > 0 ? status : -1;
 }
 
-static void judge(const char *who, bool ran, const char *text)
+static void judge(const char *who, int status, const char *text)
 {
 	const char *peak = strstr(text, "> nx run heaplog:trial (peak: ");
 	const char *loader = strstr(text, "ERROR: ld.so:");
@@ -103,9 +104,13 @@ static void judge(const char *who, bool ran, const char *text)
 		doctor_say(DOCTOR_GOOD, "trial", "%s showed \"%.*s\"", who, (int)strcspn(peak, "\n"), peak);
 	else if (loader)
 		doctor_say(DOCTOR_WRONG, "trial", "%s: the loader says %.*s", who, (int)strcspn(loader, "\n"), loader);
+	else if (WIFSIGNALED(status))
+		doctor_say(DOCTOR_WRONG, "trial", "%s was ended by signal %d (%s)", who, WTERMSIG(status),
+			   strsignal(WTERMSIG(status)));
+	else if (status == -1 || WEXITSTATUS(status) == 127)
+		doctor_say(DOCTOR_WRONG, "trial", "%s could not be run", who);
 	else
-		doctor_say(DOCTOR_WRONG, "trial",
-			   ran ? "%s ran a task with the library, and no peak was shown" : "%s could not be run", who);
+		doctor_say(DOCTOR_WRONG, "trial", "%s ran a task with the library, and no peak was shown", who);
 }
 
 void doctor_check_trial(const char *self, const char *library, bool with_node)
@@ -113,14 +118,14 @@ void doctor_check_trial(const char *self, const char *library, bool with_node)
 	char *own[] = {(char *)(uintptr_t)self, (char[]){"doctor"}, (char[]){"--trial-runner"}, NULL};
 	char *node[] = {(char[]){"node"}, (char[]){"-e"}, (char *)(uintptr_t)node_runner, NULL};
 	char text[OUTPUT_MAX], spelt[PATH_MAX];
-	bool ran;
+	int status;
 
 	if (library && library_spell(library, spelt) == 0)
 		library = spelt;
-	ran = run(own, library, text);
-	judge("a runner of one task", ran, text);
+	status = run(own, library, text);
+	judge("a runner of one task", status, text);
 	if (with_node) {
-		ran = run(node, library, text);
-		judge("the same in node", ran, text);
+		status = run(node, library, text);
+		judge("the same in node", status, text);
 	}
 }

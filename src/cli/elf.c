@@ -53,14 +53,20 @@ void elf_parse(const unsigned char *head, size_t size, struct elf *elf)
 	count = number(&reader, wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum), 2);
 	for (uint64_t i = 0; i < count; i++) {
 		const uint64_t at = headers + i * entry;
+		const uint64_t type = number(&reader, at, 4);
 		uint64_t offset, length;
 
-		if (number(&reader, at, 4) != PT_INTERP)
+		if (type != PT_INTERP && type != PT_LOAD)
 			continue;
 		offset = wide ? number(&reader, at + offsetof(Elf64_Phdr, p_offset), 8)
 			      : number(&reader, at + offsetof(Elf32_Phdr, p_offset), 4);
 		length = wide ? number(&reader, at + offsetof(Elf64_Phdr, p_filesz), 8)
 			      : number(&reader, at + offsetof(Elf32_Phdr, p_filesz), 4);
+		if (type == PT_LOAD) {
+			if (length <= UINT64_MAX - offset && offset + length > elf->loaded)
+				elf->loaded = offset + length;
+			continue;
+		}
 		elf->has_interpreter = true;
 		if (length >= ELF_INTERPRETER_MAX)
 			length = ELF_INTERPRETER_MAX - 1;

@@ -15,6 +15,7 @@ struct elf {
 	uint16_t machine;                      /* EM_X86_64 and so on */
 	bool has_interpreter;                  /* false: statically linked (static-pie too), no preload reaches it */
 	char interpreter[ELF_INTERPRETER_MAX]; /* PT_INTERP: "/lib64/ld-linux-x86-64.so.2" */
+	uint64_t loaded; /* the end of what the loader maps of the file: a shorter one is truncated */
 };
 
 /* Read the headers of the file at path. Returns 0 and fills *elf (is_elf false for anything else than ELF), or -1 with
