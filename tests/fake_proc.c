@@ -13,7 +13,6 @@ void fake_file(const char *path, const char *text)
 	fclose(file);
 }
 
-/* proc/PID with the given comm, flags, start time, memory and children. */
 void fake_process(int pid, const char *comm, unsigned flags, unsigned kb, const char *children)
 {
 	char path[128], text[512];
@@ -44,7 +43,6 @@ void fake_put(int pid, const char *file, const char *text)
 	fake_file(path, text);
 }
 
-/* A process as status, statm and smaps_rollup tell it, that has exec'ed. */
 void fake_child(int pid, int parent, unsigned kb, unsigned mark_kb)
 {
 	char text[512];

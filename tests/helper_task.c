@@ -1,6 +1,7 @@
 /* What a task does in the tests:
  *   helper_task hold MB MS [FILE]   touch MB, make FILE, hold it for MS milliseconds
  *   helper_task headless MB MS end the first thread; another one does as `hold`
+ *   helper_task shared MB MS   hold, beside a process that shares this memory and has lost the parent that shared it too
  *   helper_task environment    its environment as the kernel has it, one entry a line
  *   helper_task look           descriptors above 2, threads, and whether the library is mapped
  *   helper_task limited RESOURCE VALUE PROGRAM [ARGUMENT...]  become PROGRAM under a resource limit
@@ -12,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +52,32 @@ static void *hold_in_thread(void *arguments)
 	hold(argv[2]);
 	rest(argv[3]);
 	_exit(0);
+}
+
+static int share_and_rest(void *milliseconds)
+{
+	rest(milliseconds);
+	_exit(0);
+}
+
+static int share_and_end(void *milliseconds)
+{
+	static char stack[65536];
+
+	_exit(clone(share_and_rest, stack + sizeof stack, CLONE_VM | SIGCHLD, milliseconds) < 0);
+}
+
+static int share(const char *megabytes, char *milliseconds)
+{
+	static char stack[65536];
+	int status;
+
+	hold(megabytes);
+	if (waitpid(clone(share_and_end, stack + sizeof stack, CLONE_VM | SIGCHLD, milliseconds), &status, 0) < 0 ||
+	    status)
+		return 1;
+	rest(milliseconds);
+	return 0;
 }
 
 static int64_t now(void)
@@ -156,6 +185,8 @@ int main(int argc, char **argv)
 		if (argc == 5)
 			close(open(argv[4], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 		rest(argv[3]);
+	} else if (strcmp(what, "shared") == 0 && argc == 4) {
+		return share(argv[2], argv[3]);
 	} else if (strcmp(what, "headless") == 0 && argc == 4) {
 		pthread_t thread;
 
