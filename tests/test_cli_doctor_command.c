@@ -16,6 +16,16 @@ static void patch(const char *file, const char *from, const char *to)
 	close(fd);
 }
 
+static void put_file(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(name, 0755), 0);
+}
+
 static void check_command(const char *set_up, const char *kind, const char *text, const char *first, const char *second)
 {
 	char *command[] = {W(first), W(second), NULL};
@@ -64,14 +74,157 @@ static void test_another_libc(void **state)
 	conclude();
 }
 
-static void test_way(void **state)
+/* A workspace with Nx in it as npm installs it, and programs that need not be on this machine. */
+static void make_workspace(void)
 {
+	static const char *const programs[] = {"npm",
+					       "npx",
+					       "pnpm",
+					       "yarn",
+					       "sudo",
+					       "doas",
+					       "node_modules/.bin/heaplog",
+					       "node_modules/.bin/cross-env",
+					       "node_modules/.bin/rimraf"};
+	static const char scripts[] =
+	    "{\"name\": \"web\", \"scripts\": {"
+	    "\"build\": \"heaplog nx run-many -t build\","
+	    "\"plain\": \"nx run-many -t build --parallel=3\","
+	    "\"ci\": \"rimraf dist && npm run plain && echo done\","
+	    "\"big\": \"node --max-old-space-size=8192 ./node_modules/nx/bin/nx.js build web\","
+	    "\"affected\": \"cd . && NODE_ENV=production nx affected -t lint test build --base=main\","
+	    "\"options\": \"cross-env A=1 heaplog run --summary always --warn 2GB -- npx nx build\","
+	    "\"tool\": \"sudo true && nx build\","
+	    "\"part\": \"(unset LD_PRELOAD; true) && nx build\","
+	    "\"undone\": \"sudo -n heaplog nx build\","
+	    "\"hand\": \"env -i LD_PRELOAD=$LD_PRELOAD NX_LOG_HEAP_USAGE=true nx build\","
+	    "\"both\": \"nx build a && env -i nx build b\","
+	    "\"envi\": \"env -i nx x\","
+	    "\"su\": \"sudo nx x\","
+	    "\"deep\": \"npm run ci && npm run su\","
+	    "\"off\": \"cross-env NX_LOG_HEAP_USAGE=false nx build\","
+	    "\"bare\": \"env -i LD_PRELOAD=$LD_PRELOAD nx build\","
+	    "\"path\": \"LD_PRELOAD=./node_modules/heaplog/libheaplog.so nx build\","
+	    "\"missing\": \"npm run plian\","
+	    "\"unset\": \"unset LD_PRELOAD; nx build\"}}";
+
+	assert_int_equal(system("mkdir -p node_modules/.bin node_modules/nx/bin"), 0);
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		put_file(programs[i], "#!/usr/bin/env node\n");
+	put_file("node_modules/nx/bin/nx.js", "#!/usr/bin/env node\n");
+	put_file("node_modules/nx/package.json", "{\"name\": \"nx\", \"version\": \"22.7.12\"}");
+	assert_int_equal(symlink("../nx/bin/nx.js", "node_modules/.bin/nx"), 0);
+	put_file("package.json", scripts);
+}
+
+struct way {
+	const char *words[8]; /* the set-up's name as well */
+	const char *text;
+};
+
+static void name_of(const struct way *way, char *name, size_t size)
+{
+	name[0] = '\0';
+	for (size_t i = 0; way->words[i]; i++)
+		snprintf(name + strlen(name), size - strlen(name), strpbrk(way->words[i], " =;") ? "%s'%s'" : "%s%s",
+			 i ? " " : "", way->words[i]);
+}
+
+/* Somewhere on the way to the runner the library is lost. */
+static void test_broken_ways(void **state)
+{
+	static const struct way ways[] = {
+	    {{"sudo", "nx"}, "sudo takes LD_PRELOAD out"},
+	    {{"nice", "sudo"}, "sudo takes LD_PRELOAD out"},
+	    {{"sudo", "-u", "nobody", "-E", "npx", "nx"}, "sudo takes LD_PRELOAD out"},
+	    {{"doas", "-u", "nobody", "nx"}, "doas takes LD_PRELOAD out"},
+	    {{"su", "-", "nobody", "-c", "nx build"}, "su takes LD_PRELOAD out"},
+	    {{"systemd-run", "--user", "-p", "A=b", "nx"}, "systemd-run takes LD_PRELOAD out"},
+	    {{"npm", "run", "su"}, "npm > sudo > "},
+	    {{"npm", "run", "deep"}, "sudo takes LD_PRELOAD out"},
+	    {{"env", "-i"}, "env -i empties"},
+	    {{"npm", "run", "envi"}, "env -i empties"},
+	    {{"npm", "run", "both"}, "env -i empties"},
+	    {{"bash", "-c", "env -i nx x"}, "env -i empties"},
+	    {{"env", "-C", "/tmp", "-i", "npx", "nx"}, "env -i empties"},
+	    {{"env", "-iS", "npx nx"}, "env -i empties"},
+	    {{"env", "-", "nx"}, "env -i empties"},
+	    {{"npx", "-c", "env --ignore-environment nx"}, "env -i empties"},
+	    {{"env", "-u", "LD_PRELOAD", "npx", "nx"}, "env -u LD_PRELOAD takes the library out"},
+	    {{"env", "--unset=LD_PRELOAD", "npx", "nx"}, "env -u LD_PRELOAD takes the library out"},
+	    {{"env", "-vuLD_PRELOAD", "npx", "nx"}, "env -u LD_PRELOAD takes the library out"},
+	    {{"bash", "-c", "unset LD_PRELOAD; nx"}, "unset LD_PRELOAD takes the library out"},
+	    {{"npm", "run", "unset"}, "unset LD_PRELOAD takes the library out"},
+	    {{"env", "LD_PRELOAD=", "npx", "nx"}, "LD_PRELOAD= stands in the place"},
+	    {{"sh", "-c", "export LD_PRELOAD=/usr/lib/other.so; nx"}, "other.so stands in the place"},
+	    {{"sh", "-c", "LD_PRELOAD= nx build"}, "LD_PRELOAD= stands in the place"},
+	    {{"npm", "run", "path"}, "relative path"},
+	    {{"npm", "run", "off"}, "NX_LOG_HEAP_USAGE=false switches heaplog off"},
+	    {{"npx", "heaplog", "--no-log-heap-usage", "nx"}, "--no-log-heap-usage switches heaplog off"},
+	    {{"npm", "run", "bare"}, "env -i takes the switch out"},
+	    {{"docker", "run", "image", "nx"}, "in another place"},
+	    {{"npm", "run", "nosuch"}, "has no script \"nosuch\""},
+	    {{"npm", "test"}, "has no script \"test\""},
+	    {{"yarn", "run", "nosuch"}, "has no script \"nosuch\""},
+	    {{"npm", "run", "missing"}, "has no script \"plian\""},
+	};
+	char name[512];
+
 	(void)state;
 	if (torture_sanitized())
 		skip();
-	check_command("sudo", "wrong", "sudo takes LD_PRELOAD out", "sudo", "nx");
-	check_command("sudo behind nice", "wrong", "sudo takes LD_PRELOAD out", "nice", "sudo");
-	check_command("env -i", "wrong", "env -i empties", "env", "-i");
+	make_workspace();
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		name_of(&ways[i], name, sizeof name);
+		expect(name, "wrong", ways[i].text, (char **)(uintptr_t)ways[i].words, NULL);
+	}
+	/* Where Nx is not installed yet, npx tells by which node it will be run. */
+	assert_int_equal(system("rm -r node_modules package.json"), 0);
+	copy(torture_path("tests/helper_runner_static"), "node", 0755);
+	expect("a static node behind npx", "wrong", "dynamically linked", (char *[]){W("npx"), W("nx"), NULL}, NULL);
+	conclude();
+}
+
+/* What people have in their package.json, and nothing of it is wrong. */
+static void test_sound_ways(void **state)
+{
+	static const struct way ways[] = {
+	    {{"npx", "nx", "build"}, "npx > "},
+	    {{"npm", "run", "plain"}, "npm > "},
+	    {{"npm", "run", "build"}, "npm > heaplog > "},
+	    {{"npx", "heaplog", "nx"}, "npx > heaplog > "},
+	    {{"npx", "heaplog@latest", "run", "--exact", "nx"}, ".bin/nx"},
+	    {{"npm", "run", "ci"}, ".bin/nx"},
+	    {{"npm", "run", "big"}, "nx/bin/nx.js"},
+	    {{"npm", "run", "affected"}, ".bin/nx"},
+	    {{"npm", "run", "options"}, ".bin/nx"},
+	    {{"npm", "run", "tool"}, ".bin/nx"},
+	    {{"npm", "run", "part"}, ".bin/nx"},
+	    {{"npm", "run", "undone"}, "npm > sudo > heaplog > "},
+	    {{"npm", "run", "hand"}, ".bin/nx"},
+	    {{"pnpm", "nx", "run", "web:build"}, ".bin/nx"},
+	    {{"pnpm", "exec", "nx", "build"}, ".bin/nx"},
+	    {{"yarn", "run", "nx", "build"}, ".bin/nx"},
+	    {{"yarn", "run", "a:b"}, NULL},
+	    {{"npm", "run", "nosuch", "--workspaces"}, NULL},
+	    {{"sudo", "-n", "heaplog", "npx", "nx"}, "sudo > heaplog > npx > "},
+	    {{"sudo", "-E", "npx", "heaplog", "nx"}, "sudo > npx > heaplog > "},
+	    {{"env", "-i", "PATH=/bin", "heaplog", "node_modules/.bin/nx"}, ".bin/nx"},
+	    {{"env", "-u", "CI", "A=b", "npx", "nx"}, ".bin/nx"},
+	    {{"bash", "-c", "if nx build; then unset LD_PRELOAD; fi"}, ".bin/nx"},
+	    {{"sh", "-ec", "NX_LOG_HEAP_USAGE=1 npx nx build | cat"}, ".bin/nx"},
+	};
+	char name[512];
+
+	(void)state;
+	if (torture_sanitized() || system("command -v node >/dev/null") != 0)
+		skip();
+	make_workspace();
+	copy(torture_path("heaplog"), "heaplog", 0755);
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		name_of(&ways[i], name, sizeof name);
+		expect_sound(name, ways[i].text, (char **)(uintptr_t)ways[i].words, NULL);
+	}
 	conclude();
 }
 
@@ -80,7 +233,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_program),
 	    TORTURE(test_another_libc),
-	    TORTURE(test_way),
+	    TORTURE(test_broken_ways),
+	    TORTURE(test_sound_ways),
 	};
 
 	return cmocka_run_group_tests_name("cli_doctor_command", tests, NULL, NULL);

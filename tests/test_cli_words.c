@@ -166,6 +166,7 @@ static void test_launchers(void **state)
 	check_launcher("npx nx build", LAUNCHED_BINARY, "nx build");
 	check_launcher("npx -y -p nx@20 nx build", LAUNCHED_BINARY, "nx build");
 	check_launcher("/usr/bin/npx --yes -- turbo run build", LAUNCHED_BINARY, "turbo run build");
+	check_launcher("npx -c turbo", LAUNCHED_SHELL, "turbo");
 	check_launcher("npx", LAUNCHED_ITSELF, "");
 	check_launcher("npm run build -- --force", LAUNCHED_SCRIPT, "build -- --force");
 	check_launcher("npm -w packages/a run build", LAUNCHED_SCRIPT, "build");
@@ -216,7 +217,7 @@ static void test_shell_commands(void **state)
 
 	(void)state;
 	check_commands("turbo run build", "turbo|run|build\n");
-	check_commands("A=1 B='x y' turbo \"a b\" && nx c; (d | e) & f", "turbo|a b\nnx|c\nd\ne\nf\n");
+	check_commands("A=1 B='x y' turbo \"a b\" && nx c; (d | e) & f", "A=1|B=x y|turbo|a b\nnx|c\nd\ne\nf\n");
 	check_commands("nx build >log 2>&1 <in", "nx|build|2\n"); /* a lone digit does no harm */
 	check_commands("echo a\\ b", "echo|a b\n");
 	check_commands("stop && never", "stop\n");

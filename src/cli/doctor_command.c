@@ -1,7 +1,6 @@
 /* What the command is: would the library get into its runner? */
 #include "cli/doctor.h"
 #include "cli/find.h"
-#include "cli/launcher.h"
 #include "cli/runner.h"
 #include "heaplog.h"
 
@@ -11,14 +10,6 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-static bool is_one_of(const char *word, const char *const *list)
-{
-	for (; *list; list++)
-		if (strcmp(word, *list) == 0)
-			return true;
-	return false;
-}
 
 /* The loader ignores LD_PRELOAD in programs that gain rights: AT_SECURE. */
 static bool gains_rights(const char *program)
@@ -33,39 +24,55 @@ static bool gains_rights(const char *program)
 	return geteuid() != 0 && getxattr(program, "security.capability", NULL, 0) > 0;
 }
 
-/* Programs on the way to the runner that keep the library out. Returns true when one was found. */
-static bool check_words(size_t argc, char *const argv[])
+/* What becomes of the library and of the switch on the way to the runner. Returns true when that is the reason. */
+static bool check_way(const struct runner *runner, const struct elf *own)
 {
-	static const char *const cleaners[] = {"sudo", "doas", "su", "pkexec", "runuser", NULL};
-	static const char *const elsewhere[] = {"docker",  "podman", "nerdctl", "kubectl", "ssh",
-						"flatpak", "bwrap",  "chroot",  "vagrant", NULL};
-	const char *name = find_basename(argv[0]);
-	size_t at = 0;
-	const char *directory;
+	const struct way *way = &runner->way;
+	/* One step alone says nothing that the words themselves do not. */
+	const bool long_way = strstr(runner->chain, " > ") != NULL;
+	const char *chain = long_way ? runner->chain : "", *colon = long_way ? ": " : "", *by = way->by;
 
-	if (is_one_of(name, cleaners)) {
+	switch (way->loss) {
+	case WAY_KEPT:
+		break;
+	case WAY_TAKEN:
 		doctor_say(DOCTOR_WRONG, "command",
-			   "%s takes LD_PRELOAD out of the environment: put heaplog behind it, "
+			   "%s%s%s takes LD_PRELOAD out of the environment: put heaplog behind it, "
 			   "%s ... heaplog COMMAND",
-			   name, name);
+			   chain, colon, by, by);
 		return true;
-	}
-	if (is_one_of(name, elsewhere)) {
+	case WAY_EMPTIED:
 		doctor_say(DOCTOR_WRONG, "command",
-			   "%s runs the rest in another place, where this library is not: put "
-			   "heaplog inside",
-			   name);
+			   "%s%s%s empties the environment, LD_PRELOAD with it: put heaplog behind it, %s ... heaplog "
+			   "COMMAND",
+			   chain, colon, by, by);
+		return true;
+	case WAY_UNSET:
+		doctor_say(DOCTOR_WRONG, "command", "%s%s%s takes the library out: leave it, or put heaplog behind it",
+			   chain, colon, by);
+		return true;
+	case WAY_REPLACED:
+		doctor_say(DOCTOR_WRONG, "command",
+			   "%s%s%s stands in the place of the library's: name that too, or put heaplog behind it",
+			   chain, colon, by);
+		return true;
+	case WAY_ELSEWHERE:
+		doctor_say(way->heaplog_there ? DOCTOR_NOTE : DOCTOR_WRONG, "command",
+			   way->heaplog_there
+			       ? "%s%s%s runs the rest in another place, heaplog with it: ask heaplog doctor there"
+			       : "%s%s%s runs the rest in another place, where this library is not: put heaplog inside",
+			   chain, colon, by);
 		return true;
 	}
-	if (strcmp(name, "env") == 0)
-		for (size_t i = 1; i < argc && argv[i][0] == '-'; i++)
-			if (strcmp(argv[i], "-i") == 0 || strcmp(argv[i], "-") == 0 ||
-			    strcmp(argv[i], "--ignore-environment") == 0) {
-				doctor_say(DOCTOR_WRONG, "command",
-					   "env -i empties the environment, LD_PRELOAD with it: put heaplog behind it");
-				return true;
-			}
-	return launcher_target(argc, argv, &at, &directory) == LAUNCHED_REST && check_words(argc - at, argv + at);
+	if (*way->preload && !doctor_check_preload(way->preload, own))
+		return true;
+	if (way_is_on(way))
+		return false;
+	doctor_say(DOCTOR_WRONG, "switch", "%s%s%s %s", chain, colon, way->switched_by,
+		   way->nx == WAY_SWITCH_OFF || way->own == WAY_SWITCH_OFF
+		       ? "switches heaplog off"
+		       : "takes the switch out: set NX_LOG_HEAP_USAGE=true behind it");
+	return true;
 }
 
 /* The version of Nx, from the package.json that the script belongs to. */
@@ -94,15 +101,14 @@ static void check_nx(const char *script)
 
 bool doctor_check_command(size_t argc, char *const argv[], const struct elf *own)
 {
-	static const char *const runners[] = {"nx",  "lerna", "make", "gmake",  "ninja", "parallel", "xargs",
-					      "npm", "pnpm",  "yarn", "wireit", "bun",   "turbo",    NULL};
 	struct runner runner;
 	char directory[PATH_MAX], path[PATH_MAX];
 	int error;
 
-	if (check_words(argc, argv))
-		return false;
 	if (!getcwd(directory, sizeof directory))
+		return false;
+	runner_trace(argc, argv, getenv("PATH"), directory, own, &runner);
+	if (check_way(&runner, own))
 		return false;
 	error = find_command(argv[0], getenv("PATH"), path);
 	if (error) {
@@ -110,7 +116,6 @@ bool doctor_check_command(size_t argc, char *const argv[], const struct elf *own
 			   strchr(argv[0], '/') ? strerror(error) : "command not found");
 		return false;
 	}
-	runner_inspect(argc, argv, getenv("PATH"), directory, own, &runner);
 	if (strncmp(path, "/snap/", 6) == 0 || strncmp(runner.program, "/snap/", 6) == 0 ||
 	    strcmp(find_basename(runner.program), "snap") == 0)
 		doctor_say(DOCTOR_WRONG, "command",
@@ -139,9 +144,12 @@ bool doctor_check_command(size_t argc, char *const argv[], const struct elf *own
 			   "%s gains rights (set-user-ID, set-group-ID or capabilities): the "
 			   "loader ignores LD_PRELOAD",
 			   runner.program);
+	else if (*runner.missing)
+		doctor_say(DOCTOR_WRONG, "command", "%s: the nearest package.json has no script \"%s\"", runner.chain,
+			   runner.missing);
 	else if (!*runner.name)
 		doctor_say(DOCTOR_NOTE, "command", "%s: what it starts in the end is not known", runner.chain);
-	else if (!is_one_of(runner.name, runners) && !getenv("HEAPLOG_TASK"))
+	else if (!runner_rank(runner.name) && !getenv("HEAPLOG_TASK"))
 		doctor_say(DOCTOR_NOTE, "command",
 			   "%s is no task runner that heaplog knows: unless it starts one, --runner "
 			   "all takes each of its children for a task",

@@ -90,13 +90,11 @@ static bool check_token(const char *token, const struct elf *own)
 }
 
 /* "/home/me/My Project/libheaplog.so" is two entries to the loader: the first says nothing of us. */
-static bool check_preload(const struct elf *own, bool *meant)
+bool doctor_check_preload(const char *value, const struct elf *own)
 {
-	const char *value = getenv(LIBRARY_VARIABLE);
 	char token[PATH_MAX];
 	bool works = false;
 
-	*meant = value && strstr(value, "heaplog");
 	for (const char *at = value; at && *at;) {
 		const size_t length = strcspn(at, ": ");
 
@@ -198,8 +196,8 @@ static void check_values(void)
 
 bool doctor_check_environment(const struct elf *own, const char *library)
 {
-	bool meant;
-	const bool works = check_preload(own, &meant);
+	const char *value = getenv(LIBRARY_VARIABLE);
+	const bool meant = value && strstr(value, "heaplog"), works = doctor_check_preload(value, own);
 
 	if (!meant && library)
 		doctor_say(

@@ -16,7 +16,7 @@ static bool is_one_of(const char *word, const char *const *list)
 }
 
 /* "NAME=value", as env and cross-env and a shell take it. */
-static bool is_assignment(const char *word)
+bool launcher_is_assignment(const char *word)
 {
 	const char *equals = strchr(word, '=');
 
@@ -100,6 +100,11 @@ enum launched launcher_target(size_t argc, char *const argv[], size_t *at, const
 	if (is_one_of(name, managers))
 		return package_manager(name, argc, argv, at, directory);
 	if (is_one_of(name, executors)) {
+		for (size_t i = 1; i + 1 < argc && argv[i][0] == '-'; i++)
+			if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--call") == 0) {
+				*at = i + 1;
+				return LAUNCHED_SHELL;
+			}
 		*at = skip_options(argc, argv, 1, package, directory);
 		return *at < argc ? LAUNCHED_BINARY : LAUNCHED_ITSELF;
 	}
@@ -111,7 +116,7 @@ enum launched launcher_target(size_t argc, char *const argv[], size_t *at, const
 	*directory = NULL; /* env's -C is no workspace of npm's */
 	if (strcmp(name, "timeout") == 0)
 		++*at; /* the duration */
-	while (*at < argc && is_assignment(argv[*at]))
+	while (*at < argc && launcher_is_assignment(argv[*at]))
 		++*at;
 	return *at < argc ? LAUNCHED_REST : LAUNCHED_ITSELF;
 }
@@ -159,7 +164,7 @@ bool launcher_each_command(const char *shell_text, bool (*visit)(void *, size_t,
 				continue;
 			}
 			at = take_word(at, word, sizeof text - used);
-			if ((count == 0 && is_assignment(word)) || count == WORDS_MAX)
+			if (count == WORDS_MAX)
 				continue;
 			words[count++] = word;
 			used += strlen(word) + 1;

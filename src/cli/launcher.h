@@ -19,9 +19,11 @@ enum launched {
  * LAUNCHED_ITSELF. The options of these tools are known as far as they take a value. */
 enum launched launcher_target(size_t argc, char *const argv[], size_t *at, const char **directory);
 
+/* "NAME=value", as env, cross-env and a shell take it. */
+bool launcher_is_assignment(const char *word);
+
 /* Call visit with the words of each simple command of a shell's text ("A=1 turbo build && echo done" gives
- * {"turbo", "build"} and {"echo", "done"}): assignments before a command are left out, quotes around words are taken
- * off. No expansion: this is for recognising programs, not for running them. At most 64 words of a command are given.
+ * {"A=1", "turbo", "build"} and {"echo", "done"}): quotes around words are taken off. No expansion: this is for recognising programs, not for running them. At most 64 words of a command are given.
  * Ends early when visit returns true, and returns whether it did. */
 bool launcher_each_command(const char *shell, bool (*visit)(void *context, size_t argc, char *const argv[]),
 			   void *context);

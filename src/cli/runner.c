@@ -2,202 +2,147 @@
 
 #include "cli/find.h"
 #include "cli/launcher.h"
-#include "cli/shebang.h"
+#include "cli/runner_program.h"
 #include "heaplog.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 8, SCRIPTS_MAX = 4, MANIFEST_MAX = 1 << 20 };
-
-struct search {
-	const char *path;
-	char directory[PATH_MAX];
-	const struct elf *own;
-	struct runner *runner;
-	int depth;
-};
+enum { DEPTH_MAX = 8, MANIFEST_MAX = 1 << 20 };
 
 static bool inspect(struct search *search, size_t argc, char *const argv[], bool local);
 
-static void note(struct search *search, const char *step)
+int runner_rank(const char *name)
 {
-	char *chain = search->runner->chain;
-	const size_t used = strlen(chain);
+	static const char *const ranks[][8] = {
+	    {"npm", "pnpm", "yarn", "bun", NULL},
+	    {"make", "gmake", "ninja", "parallel", "xargs", "wireit", "turbo", NULL},
+	    {"nx", "lerna", NULL},
+	};
 
-	snprintf(chain + used, RUNNER_CHAIN_MAX - used, "%s%s", used ? " > " : "", step);
+	for (int rank = 0; rank < (int)(sizeof ranks / sizeof *ranks); rank++)
+		for (size_t i = 0; ranks[rank][i]; i++)
+			if (strcmp(name, ranks[rank][i]) == 0)
+				return rank + 1;
+	return 0;
 }
 
-static void name_runner(struct search *search, const char *path)
+/* "node --max-old-space-size=8192 node_modules/nx/bin/nx.js": the script, NULL where there is none. */
+static const char *script_of(size_t argc, char *const argv[])
 {
-	snprintf(search->runner->name, RUNNER_NAME_MAX, "%s", find_basename(path));
-}
+	static const char *const valued[] = {"-r", "--require", "--import", "--loader", "-C", "--conditions", NULL};
 
-/* A binary at path: true when the library cannot be loaded into it, which settles the matter. */
-static bool inspect_binary(struct search *search, const char *path)
-{
-	struct elf elf;
+	for (size_t i = 1; i < argc; i++) {
+		const char *word = argv[i];
+		bool takes_next = false;
 
-	if (elf_read(path, &elf) != 0)
-		return false;
-	snprintf(search->runner->program, PATH_MAX, "%s", path);
-	search->runner->reach = elf_reach(&elf, search->own);
-	return search->runner->reach != ELF_REACHED;
-}
-
-/* The native programs in a bin directory. */
-static bool inspect_programs(struct search *search, const char *directory)
-{
-	DIR *entries = opendir(directory);
-	const struct dirent *entry;
-	bool found = false;
-
-	while (entries && !found && (entry = readdir(entries))) {
-		char path[PATH_MAX];
-		struct elf elf;
-
-		if (entry->d_name[0] == '.' ||
-		    (size_t)snprintf(path, sizeof path, "%s/%s", directory, entry->d_name) >= sizeof path)
-			continue;
-		if (elf_read(path, &elf) == 0 && elf.is_elf && inspect_binary(search, path)) {
-			note(search, path);
-			name_runner(search, path);
-			found = true;
-		}
+		if (word[0] != '-')
+			return word;
+		if (strcmp(word, "--eval") == 0 || strcmp(word, "--print") == 0 ||
+		    (word[1] != '-' && strpbrk(word, "ep")))
+			return NULL;
+		for (size_t option = 0; valued[option]; option++)
+			takes_next = takes_next || strcmp(word, valued[option]) == 0;
+		i += takes_next;
 	}
-	if (entries)
-		closedir(entries);
-	return found;
+	return NULL;
 }
 
-/* Does a package name belong to the native half of package? "turbo": "turbo-linux-64", "@turbo/linux-64";
- * "@moonrepo/cli":
- * "@moonrepo/core-linux-x64-musl". Any other native dependency (esbuild's) says nothing about the package itself. */
-static bool is_native_half(const char *dependency, const char *package)
+/* argv[0] itself, or the script that is given to it by name. */
+static bool inspect_itself(struct search *search, size_t argc, char *const argv[], bool local)
 {
-	const char *slash = strchr(package, '/');
-	const size_t length = slash ? (size_t)(slash - package + 1) : strlen(package);
+	const char *script = runner_is_javascript(argv[0]) ? script_of(argc, argv) : NULL;
+	const char *name = script ? find_basename(script) : NULL;
+	char joined[PATH_MAX], path[PATH_MAX];
 
-	if (!strstr(dependency, "linux"))
+	if (runner_inspect_program(search, argv[0], local))
+		return true;
+	if (!script ||
+	    (size_t)snprintf(joined, sizeof joined, "%s%s%s", script[0] == '/' ? "" : search->directory,
+			     script[0] == '/' ? "" : "/", script) >= sizeof joined ||
+	    !realpath(joined, path))
 		return false;
-	if (!slash && dependency[0] == '@')
-		dependency++;
-	return strlen(dependency) >= length && memcmp(dependency, package, length) == 0;
+	runner_note(search, script);
+	snprintf(search->runner->script, PATH_MAX, "%s", path);
+	snprintf(search->runner->name, RUNNER_NAME_MAX, "%.*s", (int)strcspn(name, "."), name);
+	return runner_inspect_package(search, path);
 }
 
-/* The keys of the object at, one after the other; NULL at its end. */
-static const char *next_key(const char *at, char *name, size_t size)
+/* Is this what keeps a runner's peaks from being shown? What sudo does to no runner is no trouble. */
+static bool is_trouble(const struct runner *runner, int rank)
 {
-	size_t length;
-	int nul;
-
-	at += strspn(at, "{, \t\r\n");
-	at = heaplog_json_string_(at, name, size, &length, &nul);
-	if (!at || length >= size)
-		return NULL;
-	at += strspn(at, ": \t\r\n");
-	return heaplog_json_skip_(at);
+	return runner->reach != ELF_REACHED || *runner->missing ||
+	       (rank > 0 && (runner->way.loss != WAY_KEPT || !way_is_on(&runner->way)));
 }
 
-/* Is the script at path the front of a native program? Such a package names one package per platform among its
- * optionalDependencies, and those lie below it or beside it. */
-static bool inspect_package(struct search *search, const char *script)
+/* A trace has come to the end of its way: the command is kept where it matters more than the best yet. missing: there is
+ * no such command, but a script of that name is meant. */
+static void trace_end(struct search *search, size_t argc, char *const argv[], bool local, const char *missing)
 {
-	char manifest[PATH_MAX], directory[PATH_MAX], package[256], name[256];
-	char *text;
-	const char *at;
-	bool found = false;
+	struct runner *outer = search->runner, found = {.reach = ELF_REACHED, .way = search->way};
+	char path[PATH_MAX], name[RUNNER_NAME_MAX];
+	int rank;
 
-	snprintf(directory, sizeof directory, "%.*s", (int)(find_basename(script) - script - 1), script);
-	if (!strstr(directory, "/node_modules/") || find_upwards(directory, "package.json", manifest) != 0 ||
-	    !(text = malloc(MANIFEST_MAX)))
-		return false;
-	if (find_read(manifest, text, MANIFEST_MAX) > 0 &&
-	    heaplog_record_string(text, "name", package, sizeof package) > 0)
-		for (at = heaplog_record_value(text, "optionalDependencies"); at && !found;) {
-			char relative[300], path[PATH_MAX];
-
-			at = next_key(at, name, sizeof name);
-			if (!at || !is_native_half(name, package))
-				continue;
-			snprintf(relative, sizeof relative, "node_modules/%s/bin", name);
-			found = find_upwards(directory, relative, path) == 0 && inspect_programs(search, path);
-		}
-	free(text);
-	return found;
-}
-
-static bool is_javascript(const char *interpreter)
-{
-	const char *name = find_basename(interpreter);
-
-	return strcmp(name, "node") == 0 || strcmp(name, "nodejs") == 0 || strcmp(name, "bun") == 0;
-}
-
-/* The file at found, through shims and "#!" lines to the binary that the kernel will run. */
-static bool inspect_file(struct search *search, const char *found)
-{
-	char head[4096], path[PATH_MAX], next[PATH_MAX];
-
-	if (!realpath(found, path))
-		return false;
-	for (int scripts = 0; scripts < SCRIPTS_MAX; scripts++) {
-		const long length = find_read(path, head, sizeof head);
-		const char *script, *node_path;
-		size_t script_length, node_path_length;
-		struct shebang shebang;
-
-		if (length < 0)
-			return false;
-		if (!shebang_parse(head, (size_t)length, true, &shebang))
-			return inspect_binary(search, path);
-		if (shebang_shim(head, &script, &script_length, &node_path, &node_path_length)) {
-			if ((size_t)snprintf(next, sizeof next, "%.*s/%.*s", (int)(find_basename(path) - path - 1),
-					     path, (int)script_length, script) >= sizeof next)
-				return false;
-		} else {
-			snprintf(search->runner->script, PATH_MAX, "%s", path);
-			if (is_javascript(shebang.words[0]) && inspect_package(search, path))
-				return true;
-			if (find_command(shebang.words[0], search->path, next) != 0)
-				return false;
-		}
-		if (!realpath(next, path))
-			return false;
+	strcpy(found.chain, outer->chain);
+	search->runner = &found;
+	if (missing) {
+		snprintf(found.missing, sizeof found.missing, "%s", missing);
+	} else {
+		if (!inspect_itself(search, argc, argv, local))
+			found.reach = ELF_REACHED;
+		/* Not installed yet: the node of npx is what will run it. */
+		if (!*found.name && search->launcher && find_command(search->launcher, search->path, path) == 0 &&
+		    !runner_inspect_file(search, path))
+			found.reach = ELF_REACHED;
 	}
-	return false;
-}
+	search->runner = outer;
+	/* "nx@22" of npx */
+	snprintf(name, sizeof name, "%.*s", argc ? (int)strcspn(find_basename(argv[0]), "@") : 0,
+		 argc ? find_basename(argv[0]) : "");
+	rank = *found.name ? runner_rank(found.name) : runner_rank(name);
+	if (!rank && !*found.name) /* cd and the like */
+		rank = missing ? 1 : -1;
+	if (rank == search->best_rank) {
+		const bool trouble = is_trouble(&found, rank), best = is_trouble(search->best, rank);
 
-/* A program by name, as a shell would find it; in a package.json script node_modules/.bin comes first. */
-static bool inspect_program(struct search *search, const char *name, bool local)
-{
-	char path[PATH_MAX], relative[RUNNER_NAME_MAX + 32], bare[RUNNER_NAME_MAX];
-	const char *version = strchr(name[0] == '@' ? name + 1 : name, '@');
-
-	/* "turbo@2" of npx */
-	snprintf(bare, sizeof bare, "%.*s", version && local ? (int)(version - name) : (int)strlen(name), name);
-	snprintf(relative, sizeof relative, "node_modules/.bin/%s", bare);
-	if (!local || strchr(bare, '/') || find_upwards(search->directory, relative, path) != 0) {
-		if (find_command(name, search->path, path) != 0 && find_command(bare, search->path, path) != 0) {
-			/* Not installed yet: npx will fetch it. */
-			if (!local || strcmp(bare, "turbo") != 0)
-				return false;
-			name_runner(search, bare);
-			note(search, bare);
-			search->runner->reach = ELF_STATIC;
-			return true;
-		}
+		/* Of those that are no runners ("cd web && ./build") the last. */
+		if (trouble == best ? rank > 1 : best)
+			return;
+	} else if (rank < search->best_rank) {
+		return;
 	}
-	name_runner(search, path);
-	note(search, path);
-	return inspect_file(search, path);
+	*search->best = found;
+	search->best_rank = rank;
 }
 
+/* A shell's command, without the words that only join it to others. */
 static bool visit_command(void *context, size_t argc, char *const argv[])
 {
-	return inspect(context, argc, argv, true);
+	static const char *const joining[] = {"if", "then", "elif", "else", "while", "until",
+					      "do", "!",    "{",    "time", NULL};
+	struct search *search = context;
+	size_t at = 0;
+
+	for (size_t i = 0; at < argc && joining[i]; i++)
+		if (strcmp(argv[at], joining[i]) == 0) {
+			at++;
+			i = 0;
+		}
+	if (at == argc || (search->traces && !search->subshell && !at && way_builtin(&search->way, argc, argv)))
+		return false;
+	return inspect(search, argc - at, argv + at, true);
+}
+
+static bool inspect_shell(struct search *search, const char *text)
+{
+	const bool outer = search->subshell;
+	bool found;
+
+	search->subshell = strchr(text, '(') != NULL;
+	found = launcher_each_command(text, visit_command, search);
+	search->subshell = outer;
+	return found;
 }
 
 /* The script of that name of the nearest package.json. *exists: there is one. */
@@ -213,57 +158,105 @@ static bool inspect_script(struct search *search, const char *name, bool *exists
 	    find_read(manifest, text, MANIFEST_MAX) > 0 && (scripts = heaplog_record_value(text, "scripts")) &&
 	    heaplog_record_string(scripts, name, shell, MANIFEST_MAX) > 0) {
 		*exists = true;
-		found = launcher_each_command(shell, visit_command, search);
+		found = inspect_shell(search, shell);
 	}
 	free(shell);
 	free(text);
 	return found;
 }
 
-/* local: the command stands in a package.json script. */
-static bool inspect(struct search *search, size_t argc, char *const argv[], bool local)
+/* A script is asked for, and there is neither it nor, for all but npm, a binary by its name. */
+static bool is_missing(const struct search *search, size_t argc, char *const argv[], size_t at)
 {
-	const char *directory;
+	char relative[RUNNER_NAME_MAX + 32], path[PATH_MAX];
+
+	snprintf(relative, sizeof relative, "node_modules/.bin/%.64s", argv[at]);
+	return way_needs_script(argc, argv, at) &&
+	       (strcmp(find_basename(argv[0]), "npm") == 0 || find_upwards(search->directory, relative, path) != 0);
+}
+
+static void change_directory(struct search *search, const char *directory)
+{
+	char joined[PATH_MAX];
+
+	if ((size_t)snprintf(joined, sizeof joined, "%s%s%s", directory[0] == '/' ? "" : search->directory,
+			     directory[0] == '/' ? "" : "/", directory) < sizeof joined)
+		strcpy(search->directory, joined);
+}
+
+/* One step: what this command launches, or it itself. */
+static bool step(struct search *search, size_t argc, char *const argv[], bool local)
+{
+	const char *directory = NULL, *text = NULL;
 	bool exists = false, found = false;
 	size_t at = 0;
 	enum launched launched;
 
-	if (search->depth == DEPTH_MAX)
-		return false;
-	launched = launcher_target(argc, argv, &at, &directory);
-	if (launched != LAUNCHED_ITSELF)
-		note(search, find_basename(argv[0]));
-	if (directory && launched != LAUNCHED_REST) {
-		char joined[PATH_MAX];
-
-		if ((size_t)snprintf(joined, sizeof joined, "%s%s%s", directory[0] == '/' ? "" : search->directory,
-				     directory[0] == '/' ? "" : "/", directory) < sizeof joined)
-			strcpy(search->directory, joined);
+	while (at < argc && local && launcher_is_assignment(argv[at])) {
+		if (search->traces)
+			way_assign(&search->way, argv[at]);
+		at++;
 	}
-	search->depth++;
+	argc -= at;
+	argv += at;
+	if (!argc)
+		return false;
+	launched = search->traces ? way_step(&search->way, argc, argv, &at, &text, &directory)
+				  : launcher_target(argc, argv, &at, &directory);
+	if (!search->traces)
+		text = launched == LAUNCHED_SHELL ? argv[at] : NULL;
+	if (launched != LAUNCHED_ITSELF)
+		runner_note(search, find_basename(argv[0]));
+	if (directory && launched != LAUNCHED_REST)
+		change_directory(search, directory);
+	if (launched == LAUNCHED_BINARY || launched == LAUNCHED_SCRIPT)
+		search->launcher = argv[0];
 	switch (launched) {
 	case LAUNCHED_ITSELF:
-		found = inspect_program(search, argv[0], local);
 		break;
 	case LAUNCHED_REST:
-		found = inspect(search, argc - at, argv + at, local);
-		break;
+		return inspect(search, argc - at, argv + at, local);
 	case LAUNCHED_SHELL:
-		found = launcher_each_command(argv[at], visit_command, search);
-		break;
+		return inspect_shell(search, text);
 	case LAUNCHED_SCRIPT:
 		found = inspect_script(search, argv[at], &exists);
 		if (exists)
-			break;
+			return found;
+		if (search->traces && is_missing(search, argc, argv, at)) {
+			trace_end(search, 0, NULL, local, argv[at]);
+			return false;
+		}
 		/* A binary by the same name, then. */
-		found = inspect_program(search, argv[at], true);
-		break;
+		return inspect(search, argc - at, argv + at, true);
 	case LAUNCHED_BINARY:
-		found = inspect_program(search, argv[at], true);
-		break;
+		return inspect(search, argc - at, argv + at, true);
 	}
-	search->depth--;
-	return found;
+	if (!search->traces)
+		return inspect_itself(search, argc, argv, local);
+	trace_end(search, argc, argv, local, NULL);
+	return false;
+}
+
+/* local: the command stands in a package.json script. */
+static bool inspect(struct search *search, size_t argc, char *const argv[], bool local)
+{
+	const struct search before = *search;
+	const size_t chain = strlen(search->runner->chain);
+	bool found;
+
+	if (search->depth == DEPTH_MAX)
+		return false;
+	search->depth++;
+	found = step(search, argc, argv, local);
+	if (found)
+		return true;
+	/* What this command was given holds for it alone. */
+	search->depth = before.depth;
+	strcpy(search->directory, before.directory);
+	search->way = before.way;
+	search->launcher = before.launcher;
+	search->runner->chain[chain] = '\0';
+	return false;
 }
 
 void runner_inspect(size_t argc, char *const argv[], const char *search_path, const char *directory,
@@ -275,4 +268,17 @@ void runner_inspect(size_t argc, char *const argv[], const char *search_path, co
 	snprintf(search.directory, sizeof search.directory, "%s", directory);
 	if (!inspect(&search, argc, argv, false))
 		runner->reach = ELF_REACHED;
+}
+
+void runner_trace(size_t argc, char *const argv[], const char *search_path, const char *directory,
+		  const struct elf *own, struct runner *runner)
+{
+	struct runner chain = {.reach = ELF_REACHED};
+	struct search search = {
+	    .path = search_path, .own = own, .runner = &chain, .traces = true, .best = runner, .best_rank = -2};
+
+	*runner = (struct runner){.reach = ELF_REACHED};
+	way_begin(&search.way);
+	snprintf(search.directory, sizeof search.directory, "%s", directory);
+	inspect(&search, argc, argv, false);
 }

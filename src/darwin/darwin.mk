@@ -2,7 +2,7 @@
 LINUX_ONLY := $(wildcard src/measure/*_linux.c) src/measure/procfs.c src/measure/oom.c \
               $(addprefix src/preload/,board_figures.c board_file.c boards.c exact.c handler.c real.c registry.c symbols.c target.c wrap_thread.c) \
               $(wildcard src/cli/doctor*.c src/cli/screen_*.c src/cli/outside*.c) \
-              $(addprefix src/cli/,boards.c discover.c elf.c launcher.c proc.c runner.c summary.c supervise.c top.c witness.c)
+              $(addprefix src/cli/,boards.c discover.c elf.c launcher.c proc.c runner.c runner_program.c summary.c supervise.c top.c witness.c)
 DARWIN_CLI := src/darwin/command.c
 DARWIN_LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(filter-out $(LINUX_ONLY) %.S,$(LIB_SRC)) \
                   $(filter-out $(DARWIN_CLI),$(wildcard src/darwin/*.c)))
