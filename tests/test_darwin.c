@@ -1,6 +1,13 @@
 /* The processes of a task on macOS, against a libproc of our own: what can be tested of it without macOS. */
 #include "torture.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 /* The Linux tree is linked into every test; this one has its functions under other names. */
 #define heaplog_tree_create darwin_tree_create
 #define heaplog_tree_destroy darwin_tree_destroy
@@ -13,6 +20,39 @@
 #define heaplog_tree_glance darwin_tree_glance
 #define heaplog_process_has_execed darwin_process_has_execed
 #include "../src/darwin/process_tree_darwin.c"
+
+/* A write as macOS has it: the mark of the open file, and what a write finds there. */
+enum { F_SETNOSIGPIPE = 73, F_GETNOSIGPIPE = 74 };
+
+static int mark, mark_error;
+
+static int marking_fcntl(int fd, int command, ...)
+{
+	va_list values;
+
+	if (command == F_GETFL)
+		return fcntl(fd, command);
+	if (mark_error) {
+		errno = mark_error;
+		return -1;
+	}
+	if (command == F_GETNOSIGPIPE)
+		return mark;
+	assert_int_equal(command, F_SETNOSIGPIPE);
+	va_start(values, command);
+	mark = va_arg(values, int);
+	va_end(values);
+	return 0;
+}
+
+static ssize_t (*write_as)(int fd, const void *text, size_t size) = write;
+
+long darwin_SYS_write(int fd, const void *text, size_t size);
+#define fcntl marking_fcntl
+#define write write_as
+#include "../src/darwin/quiet_write.c"
+#undef fcntl
+#undef write
 
 #define MB (1ULL << 20)
 #define MS 1000000ULL
@@ -52,9 +92,8 @@ int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer, int size)
 	struct proc_bsdshortinfo *info = buffer;
 
 	assert_int_equal(flavor, PROC_PIDT_SHORTBSDINFO);
-	assert_int_equal(argument, 0);
 	assert_int_equal(size, sizeof *info);
-	if (!fake)
+	if (!fake || (fake->exited && !argument))
 		return 0;
 	memset(info, 0, sizeof *info);
 	info->pbsi_flags = fake->execed ? PROC_FLAG_EXEC : 0;
@@ -202,6 +241,17 @@ static void test_zombies_do_not_count(void **state)
 	end();
 }
 
+/* Until somebody has waited for it a child that has ended is there, with its exit status. */
+static void test_zombies_are_not_gone(void **state)
+{
+	(void)state;
+	begin(HEAPLOG_METRIC_RSS);
+	process(11, 10, MB)->exited = 5;
+	assert_int_equal(heaplog_process_has_execed(NULL, 11), 1);
+	assert_int_equal(heaplog_process_has_execed(NULL, 12), -1);
+	end();
+}
+
 static void test_fork_without_exec(void **state)
 {
 	(void)state;
@@ -258,6 +308,73 @@ static void test_glance(void **state)
 	end();
 }
 
+static ssize_t write_without_reader(int fd, const void *text, size_t size)
+{
+	(void)fd;
+	(void)text;
+	(void)size;
+	assert_int_equal(mark, 1);
+	errno = EPIPE;
+	return -1;
+}
+
+static void test_no_sigpipe(void **state)
+{
+	(void)state;
+	write_as = write_without_reader;
+	for (int before = 0; before <= 1; before++) {
+		mark = before;
+		assert_int_equal(darwin_SYS_write(2, "text", 4), -1);
+		assert_int_equal(errno, EPIPE);
+		assert_int_equal(mark, before);
+	}
+	write_as = write;
+}
+
+static void test_a_file_without_the_mark(void **state)
+{
+	const int fd = open("file", O_RDWR | O_CREAT, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	mark_error = ENOTTY;
+	mark = 0;
+	assert_int_equal(darwin_SYS_write(fd, "text", 4), 4);
+	assert_int_equal(mark, 0);
+	mark_error = 0;
+	close(fd);
+}
+
+/* This process would die of SIGXFSZ: the kernel's limit is a real one. */
+static void test_no_sigxfsz(void **state)
+{
+	struct rlimit before, limit;
+	struct stat status;
+	int appending = open("file", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	const int other = open("file", O_WRONLY);
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = (struct rlimit){10, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(darwin_SYS_write(appending, "12345678", 8), 8);
+	/* Just opened it stands at 0, and writes behind the end all the same. */
+	close(appending);
+	appending = open("file", O_WRONLY | O_APPEND);
+	assert_int_equal(darwin_SYS_write(appending, "9ab", 3), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(darwin_SYS_write(appending, "9a", 2), 2);
+	/* Not behind the end, but where it stands. */
+	assert_int_equal(darwin_SYS_write(other, "0123456789", 10), 10);
+	assert_int_equal(darwin_SYS_write(other, "a", 1), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(fstat(appending, &status), 0);
+	assert_int_equal(status.st_size, 10);
+	close(appending);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +382,8 @@ int main(void)
 	    TORTURE(test_a_number_that_is_used_again), TORTURE(test_zombies_do_not_count),
 	    TORTURE(test_fork_without_exec),           TORTURE(test_footprint),
 	    TORTURE(test_rss_is_never_called_exact),   TORTURE(test_glance),
+	    TORTURE(test_zombies_are_not_gone),        TORTURE(test_no_sigpipe),
+	    TORTURE(test_a_file_without_the_mark),     TORTURE(test_no_sigxfsz),
 	};
 
 	return cmocka_run_group_tests_name("darwin", tests, NULL, NULL);

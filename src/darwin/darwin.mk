@@ -6,7 +6,7 @@ LINUX_ONLY := $(wildcard src/measure/*_linux.c) src/measure/procfs.c src/measure
 DARWIN_CLI := src/darwin/command.c
 DARWIN_LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(filter-out $(LINUX_ONLY) %.S,$(LIB_SRC)) \
                   $(filter-out $(DARWIN_CLI),$(wildcard src/darwin/*.c)))
-DARWIN_CLI_OBJ := $(filter-out $(patsubst %,$(BUILD)/%.o,$(LINUX_ONLY)),$(CLI_OBJ)) $(BUILD)/$(DARWIN_CLI).o $(BUILD)/src/darwin/execvpe.c.o
+DARWIN_CLI_OBJ := $(filter-out $(patsubst %,$(BUILD)/%.o,$(LINUX_ONLY)),$(CLI_OBJ)) $(addprefix $(BUILD)/src/darwin/,command.c.o execvpe.c.o quiet_write.c.o)
 DYLIB      := $(BUILD)/libheaplog.dylib
 # Headers that only Linux has, empty: what they would say is in platform.h.
 DARWIN_HEADERS := $(addprefix $(BUILD)/linux/,link.h linux/close_range.h linux/futex.h sys/auxv.h sys/prctl.h sys/syscall.h)

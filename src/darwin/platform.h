@@ -84,10 +84,8 @@ static inline long darwin_SYS_read(int fd, void *text, size_t size)
 	return read(fd, text, size);
 }
 
-static inline long darwin_SYS_write(int fd, const void *text, size_t size)
-{
-	return write(fd, text, size);
-}
+/* Without SIGPIPE and SIGXFSZ. */
+long darwin_SYS_write(int fd, const void *text, size_t size);
 
 static inline long darwin_SYS_pread64(int fd, void *text, size_t size, off_t at)
 {
@@ -199,18 +197,14 @@ static inline long darwin_SYS_rt_sigprocmask(int how, const void *at, void *old,
 	return -1;
 }
 
-/* Takes a pending signal of set; never waits, since the only time that is asked for is none. */
+/* Takes nothing. What say.c and record.c take from the queue on Linux is not sent here: darwin_SYS_write sees to SIGPIPE
+ * and SIGXFSZ, and a thread that blocks SIGTTOU is not sent it (xnu's bsd/kern/tty.c). sigpending() and sigwait() in
+ * its place could wait for ever: of a signal that was sent to the process, which another thread has had in between. */
 static inline int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *none)
 {
-	sigset_t pending;
-	int number;
-
+	(void)set;
 	(void)info;
 	(void)none;
-	if (sigpending(&pending) == 0)
-		for (number = 1; number < NSIG; number++)
-			if (sigismember(set, number) == 1 && sigismember(&pending, number) == 1)
-				return sigwait(set, &number) == 0 ? number : -1;
 	errno = EAGAIN;
 	return -1;
 }

@@ -60,13 +60,15 @@ static struct member *find(struct heaplog_tree *tree, pid_t pid)
 	return NULL;
 }
 
-/* P_EXEC is set by exec and posix_spawn, and fork does not hand it on (xnu's bsd/kern/kern_exec.c and kern_fork.c). */
+/* P_EXEC is set by exec and posix_spawn, and fork does not hand it on (xnu's bsd/kern/kern_exec.c and kern_fork.c). Asked
+ * about zombies as well (the argument that is not 0; xnu's proc_pidinfo): only who has been waited for is gone. */
 int heaplog_process_has_execed(const char *proc, pid_t pid)
 {
+	enum { ZOMBIES_TOO = 1 };
 	struct proc_bsdshortinfo info;
 
 	(void)proc;
-	if (proc_pidinfo(pid, PROC_PIDT_SHORTBSDINFO, 0, &info, sizeof info) < (int)sizeof info)
+	if (proc_pidinfo(pid, PROC_PIDT_SHORTBSDINFO, ZOMBIES_TOO, &info, sizeof info) < (int)sizeof info)
 		return -1;
 	return (info.pbsi_flags & PROC_FLAG_EXEC) != 0;
 }
