@@ -235,24 +235,58 @@ static void test_foreign_programs(void **state)
 	}
 }
 
-/* The bounds meet: all that the processes held is known. */
-static void test_bounds(void **state)
+static const char *record_of(const struct torture *torture, const char *exact, const char *script)
 {
-	struct torture *torture = *state;
-	char script[9000], line[65536], path[600];
+	static char line[65536];
+	char path[600];
 	FILE *file;
 
-	snprintf(script, sizeof script, "%s hold 100 300 & %s hold 100 300 & wait", task(), task());
-	run(torture, "-t", "HEAPLOG_EXACT=1", script);
 	snprintf(path, sizeof path, "%s/results", torture->directory);
+	unlink(path);
+	run(torture, "-t", exact, script);
 	file = fopen(path, "r");
 	assert_non_null(file);
 	assert_non_null(fgets(line, sizeof line, file));
 	fclose(file);
+	return line;
+}
+
+/* The bounds meet: all that the processes held is known. */
+static void test_bounds(void **state)
+{
+	char script[9000];
+	const char *line;
+
+	snprintf(script, sizeof script, "%s hold 100 300 & %s hold 100 300 & wait", task(), task());
+	line = record_of(*state, "HEAPLOG_EXACT=1", script);
 	assert_non_null(strstr(line, "\"processes_max\":3"));
 	const char *peak = strstr(line, "\"peak_bytes\":"), *upper = strstr(line, "\"peak_upper_bytes\":");
 	assert_in_range(atoll(peak + 13), 200 << 20, 210 << 20);
 	assert_in_range(atoll(upper + 19), atoll(peak + 13), atoll(peak + 13) / 50 * 51);
+	assert_non_null(strstr(line, "\"exact\":true"));
+}
+
+/* "exact" is said only where no process can have held memory unseen. */
+static void test_says_exact(void **state)
+{
+	static const struct {
+		const char *mode, *script, *said;
+	} rows[] = {
+	    {"HEAPLOG_EXACT=1", "$TASK hold 100 300", "\"exact\":true"},
+	    {"HEAPLOG_EXACT=0", "$TASK hold 100 300", "\"exact\":false"},
+	    {"HEAPLOG_EXACT=1", "$TASK hold 100 300; ./static; true", "\"exact\":false"},
+	    {"HEAPLOG_EXACT=1", "$TASK hold 100 300; exec ./static", "\"exact\":false"},
+	    {"HEAPLOG_EXACT=1", "$TASK hold 100 300; $TASK kill 1 9; true", "\"exact\":false"},
+	};
+
+	assert_int_equal(system("echo 'int main(void){return 0;}' >static.c; cc -static -o static static.c"), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char script[5000];
+
+		snprintf(script, sizeof script, "TASK=%s; %s", task(), rows[i].script);
+		if (!strstr(record_of(*state, rows[i].mode, script), rows[i].said))
+			fail_msg("%s %s: not %s", rows[i].mode, rows[i].script, rows[i].said);
+	}
 }
 
 int main(void)
@@ -260,7 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_short_children), TORTURE(test_short_orphan), TORTURE(test_cleared_environment),
 	    TORTURE(test_environment),    TORTURE(test_undisturbed),  TORTURE(test_foreign_programs),
-	    TORTURE(test_run_again),      TORTURE(test_bounds),
+	    TORTURE(test_run_again),      TORTURE(test_bounds),       TORTURE(test_says_exact),
 	};
 
 	/* Under a sanitizer the library is linked with the runner, and LD_PRELOAD is not used. */

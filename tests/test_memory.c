@@ -16,20 +16,26 @@ static void test_loading(void **state)
 		const uint64_t *vector;
 		size_t size;
 		unsigned kb, samples;
+		const char *state;
 	} rows[] = {
-	    {nothing, sizeof nothing, 4, 0},
-	    {dynamic, sizeof dynamic, 4, 0},
-	    {dynamic, sizeof dynamic, 2048, 1},
-	    {complete, sizeof complete, 200, 1},
+	    {nothing, sizeof nothing, 4, 0, "S"},    {dynamic, sizeof dynamic, 4, 0, "S"},
+	    {dynamic, sizeof dynamic, 2048, 1, "S"}, {complete, sizeof complete, 200, 1, "S"},
+	    {complete, sizeof complete, 8, 0, "R"}, /* it has not had its turn yet */
 	};
 
 	(void)state;
 	for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
 		struct heaplog_tree *tree = fake_tree_create("proc", row % 2 ? 100 : 0);
 		struct heaplog_peak peak;
+		char text[256];
 		FILE *file;
 
 		fake_child(50, 1, rows[row].kb, rows[row].kb);
+		snprintf(text, sizeof text,
+			 "Name:\tx\nState:\t%s (x)\nTgid:\t50\nPPid:\t1\nVmHWM:\t%u kB\nVmRSS:\t%u kB\nThreads:\t1\n",
+			 rows[row].state, rows[row].kb, rows[row].kb);
+		fake_put(50, "status", text);
+		fake_put(50, "schedstat", "10 99 1\n");
 		file = fopen("proc/50/auxv", "w");
 		assert_non_null(file);
 		assert_int_equal(fwrite(rows[row].vector, rows[row].size, 1, file), 1);
@@ -82,6 +88,7 @@ static void test_waits_before_exec(void **state)
 		unsigned kb;
 	} looks[] = {{'R', "4999999 99 1\n", 100},
 		     {'D', "10 99 1\n", 100},
+		     {'T', "10 99 1\n", 100},
 		     {'R', "5000000 99 9\n", 170},
 		     {'S', "10 99 1\n", 170}};
 

@@ -112,6 +112,7 @@ static void record(struct outside *outside, struct watched *task, bool known, in
 					  : HEAPLOG_EXIT_CODE,
 	    .interval_ms = task->peak.summary.interval_ms,
 	    .metric = outside->settings.pss ? "pss" : "rss",
+	    .partial = true,
 	    .summary = &task->peak.summary,
 	};
 	size_t length;

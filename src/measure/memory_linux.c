@@ -91,14 +91,14 @@ static uint64_t resident_of(const struct heaplog_tree *tree, pid_t pid)
 		   : 0;
 }
 
-/* Runnable (or waiting for a page), but with hardly any time on a processor so far: on a busy machine a child waits longer
- * than SETTLED_MS to get to its exec, and counted twice with its parent meanwhile (seen: 768 MB of 386, a perl's
- * system() among ten others that wanted to run). status: as just read. */
+/* Not asleep (but runnable, or waiting for a page, or stopped), with hardly any time on a processor so far: on a busy machine
+ * a child waits longer than SETTLED_MS to get to its exec, and counted twice with its parent meanwhile (seen: 768 MB of
+ * 386, a perl's system() among ten others that wanted to run). status: as just read. */
 static bool waits_for_its_turn(const struct heaplog_tree *tree, pid_t pid, const char *status)
 {
 	char text[128];
 
-	return (strstr(status, "\nState:\tR") || strstr(status, "\nState:\tD")) &&
+	return !strstr(status, "\nState:\tS") && strstr(status, "\nState:") &&
 	       procfs_read_file(tree->proc, pid, "schedstat", text, sizeof text) > 0 &&
 	       strtoull(text, NULL, 10) < WORKED_MS * 1000000ULL;
 }
@@ -140,9 +140,11 @@ static void set_mark(struct heaplog_tree *tree, struct member *member, uint64_t 
 }
 
 /* Between an exec and its main() a program holds as little as one page, which is no figure of it (seen: 4 KB for `true`, on
- * a machine that let it wait there for several looks). One without an interpreter is complete at once; where the kernel
- * does not say, too. Its auxiliary vector is empty before the exec has come to it. */
-static bool is_loaded(const struct heaplog_tree *tree, const struct member *member, uint64_t resident)
+ * a machine that let it wait there for several looks). One without an interpreter is complete once it has had its turn (8 KB
+ * of 550 were seen before that); where the kernel does not say, at once. Its auxiliary vector is empty before the exec
+ * has come to it. status: as just read. */
+static bool is_loaded(const struct heaplog_tree *tree, const struct member *member, uint64_t resident,
+		      const char *status)
 {
 	uint64_t vector[128];
 	ssize_t length;
@@ -154,7 +156,7 @@ static bool is_loaded(const struct heaplog_tree *tree, const struct member *memb
 		return length < 0;
 	for (size_t i = 0; (i + 2) * sizeof *vector <= (size_t)length; i += 2)
 		if (vector[i] == AT_BASE)
-			return !vector[i + 1];
+			return !vector[i + 1] && !waits_for_its_turn(tree, member->pid, status);
 	return vector[0] != AT_NULL;
 }
 
@@ -290,7 +292,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	if (resident && !member->own)
 		member->own = owns(tree, member, resident, text);
 	if (resident && member->own && !member->loaded)
-		member->loaded = is_loaded(tree, member, resident);
+		member->loaded = is_loaded(tree, member, resident, text);
 	if (!member->own || !member->loaded || !resident) { /* a zombie has no memory left */
 		member->resident = 0;
 		set_mark(tree, member, 0);

@@ -309,12 +309,15 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 		errno = saved;
 		return;
 	}
-	if (!target_fits(directory, file, search_path))
+	if (!target_fits(directory, file, search_path)) {
 		launch->envp = environment_without(launch->envp, heaplog_runtime.library, edit->entries, EXACT_ENTRIES,
 						   edit->text, EXACT_TEXT);
-	else if (self.token[0])
+		if (self.entry) /* a vfork child's is its parent's, which it is as true of */
+			atomic_store(&self.entry->hidden, 1);
+	} else if (self.token[0]) {
 		launch->envp = environment_with(launch->envp, heaplog_runtime.library, self.token, edit->entries,
 						EXACT_ENTRIES, edit->text, EXACT_TEXT);
+	}
 	/* Of this program nothing can be read after the exec. */
 	if (!spawn && self.pid == getpid() && self.entry) {
 		const uint64_t mark = high_water(maxrss());

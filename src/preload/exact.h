@@ -63,6 +63,7 @@ struct exact_news {
 	pid_t pid, parent;
 	bool left;           /* it has gone */
 	bool doubtful;       /* nothing but its variables says that it is the task's */
+	bool hidden;         /* it has started a program that cannot register itself */
 	uint64_t high_water; /* bytes that it was known to have held; 0: nothing is known */
 	uint64_t bound;      /* bytes: no less than it held */
 	uint32_t place;
@@ -76,5 +77,10 @@ void exact_forget(uint64_t key, pid_t pid);
 
 /* The largest mark that has not been looked at yet. Bytes; 0: none. */
 uint64_t exact_largest(uint64_t key);
+
+/* Has each process with this key said what it held, but for those that still live? Not where one was killed, could not
+ * register itself or found no place. What exact_heard has taken from the board is not asked again. Async-signal-safe,
+ * changes errno. */
+bool exact_is_complete(uint64_t key);
 
 #endif

@@ -6,6 +6,9 @@
 #include "preload/futex.h"
 #include "preload/runtime.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t pid)
 {
 	const uint32_t used = atomic_load(&board->head.processes_used);
@@ -35,6 +38,7 @@ struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t 
 			;
 		entry = &board->process[i];
 		atomic_store(&entry->past, 0);
+		atomic_store(&entry->hidden, 0);
 		atomic_store(&entry->sampler, origin ? atomic_load(&origin->sampler) : 0);
 		atomic_store(&entry->known, origin ? atomic_load(&origin->known) : 0);
 	}
@@ -165,6 +169,7 @@ uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *
 			news[count++] = (struct exact_news){.pid = pid,
 							    .parent = entry->parent,
 							    .doubtful = entry->doubtful,
+							    .hidden = atomic_load(&entry->hidden),
 							    .high_water = past,
 							    .bound = past,
 							    .place = *at};
@@ -172,6 +177,7 @@ uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *
 			news[count++] = (struct exact_news){.pid = pid,
 							    .left = true,
 							    .doubtful = entry->doubtful,
+							    .hidden = atomic_load(&entry->hidden),
 							    .high_water = entry->high_water,
 							    .bound = entry->bound,
 							    .place = *at};
@@ -223,4 +229,24 @@ uint64_t exact_largest(uint64_t key)
 			largest = past;
 	}
 	return largest;
+}
+
+bool exact_is_complete(uint64_t key)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+
+	if (!board || atomic_load(&board->head.processes_lost))
+		return false;
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+		const uint32_t state = atomic_load(&entry->state);
+
+		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_ANNOUNCED)
+			continue;
+		if (atomic_load(&entry->hidden) || state == HEAPLOG_PROCESS_ANNOUNCED ||
+		    (state == HEAPLOG_PROCESS_LIVES && syscall(SYS_kill, atomic_load(&entry->pid), 0) != 0))
+			return false;
+	}
+	return true;
 }

@@ -93,14 +93,18 @@ static bool hear(const struct sampler *sampler, struct unit *unit, uint64_t now)
 				exact_forget(task->key, news[i].pid);
 				continue;
 			}
+			if (news[i].hidden)
+				atomic_store(&task->missed, true);
 			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, news[i].bound, now);
 			heard = heard || news[i].left || news[i].high_water;
 			if (news[i].left || heaplog_tree_has(unit->tree, news[i].pid))
 				continue;
 			heard = true;
 			heaplog_tree_add(unit->tree, news[i].pid, news[i].parent);
-			if (!heaplog_tree_has(unit->tree, news[i].pid))
+			if (!heaplog_tree_has(unit->tree, news[i].pid)) {
 				exact_forget(task->key, news[i].pid); /* killed: it could not say so */
+				atomic_store(&task->missed, true);
+			}
 		}
 		/* Before it goes from the board, since the task may end now. */
 		if (task->peak.summary.peak_bytes > peak)

@@ -77,10 +77,10 @@ struct heaplog_board_process {
 	_Atomic uint64_t task;    /* what all processes of its task have in common */
 	_Atomic uint64_t known;   /* bytes: the task's peak as its sampler had it last */
 	_Atomic uint32_t sampler; /* who looks at its task, and 1; 0: not known yet */
-	uint32_t reserved;
-	uint64_t high_water;   /* bytes that it held, as it left; 0: unknown */
-	uint64_t bound;        /* bytes: no less than it held, as it left */
-	_Atomic uint64_t past; /* high_water of the program that it was before an exec; taken by who reads it */
+	_Atomic uint32_t hidden;  /* it has started a program that cannot register itself */
+	uint64_t high_water;      /* bytes that it held, as it left; 0: unknown */
+	uint64_t bound;           /* bytes: no less than it held, as it left */
+	_Atomic uint64_t past;    /* high_water of the program that it was before an exec; taken by who reads it */
 };
 
 /* HEAPLOG_EXACT=1: a thread of the runner that looks at tasks. */

@@ -27,7 +27,7 @@ struct heaplog_record {
 	bool oom;               /* the kernel killed it for want of memory */
 	uint32_t interval_ms;   /* as configured */
 	const char *metric;     /* "rss" */
-	bool partial;           /* it went on after the last look at it: what it came to hold is not known */
+	bool partial;           /* it may have held more, between looks or after the last one */
 	const struct heaplog_summary *summary;
 };
 
