@@ -17,6 +17,8 @@ enum {
 	PROBES = 512,      /* ids in one look; the others wait for the next */
 	BACKLOG = 4096,    /* older ones are given up */
 	PROBE_COST = 6,    /* in reads of a children file: most ids belong to nobody any more */
+	ORPHANS_READ = 2,  /* so many children of init are told in the time of one such read */
+	FADES = 16,        /* looks until it is asked again how many there are, about */
 	APPEAR_MS = 20,    /* an id is given away a moment before the process can be seen */
 	PID_MAX = 1 << 22, /* PID_MAX_LIMIT */
 };
@@ -248,6 +250,7 @@ static void visit_orphan(struct heaplog_tree *tree, pid_t pid, const void *conte
 {
 	const struct ids *ids = context;
 
+	tree->orphans++;
 	if (pid > ids->from && pid <= ids->to && !tree_is_member(tree, pid) && tree_takes_orphan(tree, pid))
 		tree_add(tree, pid, 1, false);
 }
@@ -268,6 +271,14 @@ static void walk(struct heaplog_tree *tree)
 		find_children(tree, i, tree->members[i].thread_count);
 }
 
+/* Is it less to look at these ids than into all children files? Init may have thousands of children, in a container where
+ * it is a program that does not wait for them. */
+static bool is_less_to_probe(const struct heaplog_tree *tree, const struct ids *ids)
+{
+	return tree->count > MANY ||
+	       (unsigned)(ids->to - ids->from) * PROBE_COST <= tree->threads + tree->orphans / ORPHANS_READ;
+}
+
 void tree_discover(struct heaplog_tree *tree)
 {
 	const bool anew = tree->unlisted;
@@ -285,7 +296,8 @@ void tree_discover(struct heaplog_tree *tree)
 	}
 	if (anew)
 		walk(tree);
-	if (tree->count > MANY || (unsigned)(ids.to - ids.from) * PROBE_COST <= tree->threads) {
+	if (is_less_to_probe(tree, &ids)) {
+		tree->orphans -= tree->orphans / FADES; /* there may be fewer by now */
 		for (pid_t pid = ids.from + 1; pid <= ids.to; pid++)
 			if (!probe(tree, pid))
 				break;
@@ -293,6 +305,7 @@ void tree_discover(struct heaplog_tree *tree)
 		ids.to = tree->cursor.last;
 		if (!anew)
 			walk(tree);
+		tree->orphans = 0;
 		if (tree->options.belongs)
 			tree_each_orphan(tree, 0, visit_orphan, &ids);
 	}

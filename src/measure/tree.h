@@ -67,6 +67,7 @@ struct heaplog_tree {
 	struct tree_cursor cursor;
 	struct ancestor ancestors[32]; /* of this process, itself included */
 	size_t ancestor_count;
+	unsigned orphans; /* children of these, when they were listed last */
 	/* Orphans (orphan_linux.c). */
 	pid_t session, group; /* of this process */
 	pid_t oldest_root;    /* the first root: a session of the task's own has its number or a later one */

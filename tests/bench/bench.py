@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from trees import ROOT, SETTLE, alone, descendants, runner, sampler_ns, tree, wait_until, watch
+from trees import ROOT, SETTLE, alone, descendants, orphans, runner, sampler_ns, tree, wait_until, watch
 
 lines, results, missed = [], {}, []
 
@@ -207,13 +207,15 @@ def machine():
         with tree(build, others + 1), runner(build, [[f"{build}/tests/bench/tree", "10"]]) as pid:
             wait_until(lambda: len(descendants(pid)) == 10, "the tree")
             row(f"a tree of 10, {others} other processes", rate(pid), "ms/s")
-    with runner(build, [[f"{build}/tests/bench/tree", "10"]]) as pid:
-        busy = subprocess.Popen(["sh", "-c", "while :; do /bin/true; sleep 0.01; done"])
-        try:
-            row("a tree of 10, about 150 processes a second start", rate(pid), "ms/s")
-        finally:
-            busy.kill()
-            busy.wait()
+    for others in 0, 2000:
+        with orphans(others), runner(build, [[f"{build}/tests/bench/tree", "10"]]) as pid:
+            busy = subprocess.Popen(["sh", "-c", "while :; do /bin/true; sleep 0.01; done"])
+            try:
+                row("a tree of 10, about 150 processes a second start" + (f", init has {others}" if others else ""),
+                    rate(pid), "ms/s")
+            finally:
+                busy.kill()
+                busy.wait()
 
 
 def instructions(kind, library, off=False):

@@ -77,6 +77,19 @@ def tree(build, size):
 
 
 @contextlib.contextmanager
+def orphans(count):
+    """So many children of init."""
+    script = 'while [ $((n += 1)) -le "$1" ]; do sleep 1000 & done'
+    leader = subprocess.Popen(["sh", "-c", script, "-", str(count)], start_new_session=True)
+    leader.wait()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
 def runner(build, commands, on=True, **more):
     """A runner whose tasks are these commands, all at once. All of them must sleep until they are killed."""
     words = []
