@@ -1,6 +1,7 @@
 /* What a task does in the tests:
  *   helper_task hold MB MS [FILE]   touch MB, make FILE, hold it for MS milliseconds
  *   helper_task headless MB MS end the first thread; another one does as `hold`
+ *   helper_task heirs MB MS    the same, in a child by fork as well
  *   helper_task shared MB MS   hold, beside a process that shares this memory and has lost the parent that shared it too
  *   helper_task environment    its environment as the kernel has it, one entry a line
  *   helper_task look           descriptors above 2, threads, and whether the library is mapped
@@ -187,8 +188,11 @@ int main(int argc, char **argv)
 		rest(argv[3]);
 	} else if (strcmp(what, "shared") == 0 && argc == 4) {
 		return share(argv[2], argv[3]);
-	} else if (strcmp(what, "headless") == 0 && argc == 4) {
+	} else if ((strcmp(what, "headless") == 0 || strcmp(what, "heirs") == 0) && argc == 4) {
 		pthread_t thread;
+
+		if (strcmp(what, "heirs") == 0 && fork() < 0)
+			return 1;
 
 		if (pthread_create(&thread, NULL, hold_in_thread, argv) != 0)
 			return 1;

@@ -373,8 +373,9 @@ static size_t occurrences(const char *text, const char *what)
 static void test_signals(void **state)
 {
 	static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGWINCH, SIGALRM};
-	static const char script[] = "for s in 1 2 3 10 12 15 28 14; do trap \"echo got $s.\" $s; done; echo ready; "
-				     "until [ -e done ] || [ ! -d \"$PWD\" ]; do sleep 0.01 & wait $!; done; echo bye; exit 3";
+	static const char script[] =
+	    "for s in 1 2 3 10 12 15 28 14; do trap \"echo got $s.\" $s; done; echo ready; "
+	    "until [ -e done ] || [ ! -d \"$PWD\" ]; do sleep 0.01 & wait $!; done; echo bye; exit 3";
 
 	(void)state;
 	if (torture_sanitized())
@@ -460,7 +461,8 @@ static void test_let_go(void **state)
 	(void)state;
 	if (torture_sanitized())
 		skip();
-	watched = start("echo first; exec >/dev/null 2>&1; until [ -e done ] || [ ! -d \"$PWD\" ]; do sleep 0.01; done; exit 4");
+	watched = start(
+	    "echo first; exec >/dev/null 2>&1; until [ -e done ] || [ ! -d \"$PWD\" ]; do sleep 0.01; done; exit 4");
 	await(&watched, ""); /* the end of the pipe, while the command runs on */
 	put_file("done", 0600, "");
 	assert_int_equal(end(&watched), 4 << 8);

@@ -233,6 +233,11 @@ static void test_pss(void **state)
 	unlink("proc/51/smaps_rollup");
 	fake_tick(tree, &peak);
 	assert_int_equal(peak.summary.current_bytes, 500 * 1024);
+	/* Of such a program its anonymous pages are its own. */
+	fake_put(51, "status",
+		 "Name:\tx\nTgid:\t51\nPPid:\t50\nVmHWM:\t2000 kB\nVmRSS:\t2000 kB\nRssAnon:\t700 kB\nThreads:\t1\n");
+	fake_tick(tree, &peak);
+	assert_int_equal(peak.summary.current_bytes, 1200 * 1024);
 	heaplog_tree_destroy(tree);
 }
 

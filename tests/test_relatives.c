@@ -53,6 +53,15 @@ static void test_headless(void **state)
 	assert_between(record_of(*state, pss, script), 160, 168);
 }
 
+/* Parent and child: neither has a memory that the kernel could compare by the first threads. */
+static void test_heirs(void **state)
+{
+	static const char script[] = "\"$1\" heirs 80 500; true";
+
+	assert_between(record_of(*state, rss, script), 160, 168);
+	assert_between(record_of(*state, pss, script), 160, 168);
+}
+
 /* clone(CLONE_VM), and the parent that shared the memory has ended: it counts once. */
 static void test_shared(void **state)
 {
@@ -66,6 +75,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_headless),
+	    TORTURE(test_heirs),
 	    TORTURE(test_shared),
 	};
 

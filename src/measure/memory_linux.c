@@ -63,10 +63,21 @@ static bool looks_shared(const struct heaplog_tree *tree, const struct member *m
 	return false;
 }
 
+/* A thread of it that has the memory, which one that has ended has not any more: then two have none alike. */
+static pid_t speaker_of(const struct member *member)
+{
+	return member->speaker ? member->speaker : member->pid;
+}
+
 static bool shares_memory(const struct heaplog_tree *tree, const struct member *member)
 {
-	const long order = syscall(SYS_kcmp, member->pid, member->parent, KCMP_VM, 0UL, 0UL);
+	pid_t parent = member->parent;
+	long order;
 
+	for (size_t i = 0; i < tree->count; i++)
+		if (tree->members[i].pid == member->parent)
+			parent = speaker_of(&tree->members[i]);
+	order = syscall(SYS_kcmp, speaker_of(member), parent, KCMP_VM, 0UL, 0UL);
 	return order >= 0 ? order == 0 : looks_shared(tree, member);
 }
 
@@ -77,7 +88,7 @@ static bool shares_with_any(const struct heaplog_tree *tree, const struct member
 {
 	for (size_t i = 0; i < tree->count; i++)
 		if (tree->members[i].own && tree->members[i].pid != member->pid &&
-		    syscall(SYS_kcmp, member->pid, tree->members[i].pid, KCMP_VM, 0UL, 0UL) == 0)
+		    syscall(SYS_kcmp, speaker_of(member), speaker_of(&tree->members[i]), KCMP_VM, 0UL, 0UL) == 0)
 			return true;
 	return false;
 }
@@ -182,7 +193,7 @@ struct thread_search {
 	const char *field; /* that only a thread with memory has */
 	char *text;
 	size_t size;
-	bool found;
+	pid_t found; /* 0: none */
 };
 
 static bool visit_thread(void *context, pid_t tid)
@@ -190,38 +201,42 @@ static bool visit_thread(void *context, pid_t tid)
 	struct thread_search *search = context;
 	const int fd = procfs_open(search->tree->proc, search->pid, tid, search->file, O_RDONLY);
 
-	search->found = fd >= 0 && procfs_read(fd, search->text, search->size, 0) > 0 &&
-			procfs_field(search->text, search->field) > 0;
+	if (fd >= 0 && procfs_read(fd, search->text, search->size, 0) > 0 &&
+	    procfs_field(search->text, search->field) > 0)
+		search->found = tid;
 	procfs_close(fd);
 	return !search->found;
 }
 
 /* A process whose first thread has ended (pthread_exit in main) is a zombie by its own files, which have no memory: the
- * other threads' files speak for it, man 5 proc_pid_task. */
-static bool read_by_thread(const struct heaplog_tree *tree, const struct member *member, const char *file,
-			   const char *field, char *text, size_t size)
+ * other threads' files speak for it, man 5 proc_pid_task. Returns the thread; 0: none does. */
+static pid_t read_by_thread(const struct heaplog_tree *tree, const struct member *member, const char *file,
+			    const char *field, char *text, size_t size)
 {
 	struct thread_search search = {
 	    .tree = tree, .pid = member->pid, .file = file, .field = field, .text = text, .size = size};
 	const int fd = procfs_open(tree->proc, member->pid, 0, "task", O_RDONLY | O_DIRECTORY);
 
 	if (fd < 0)
-		return false;
+		return 0;
 	procfs_each_number(fd, visit_thread, &search);
 	procfs_close(fd);
-	return search.found && is_still(tree, member);
+	return is_still(tree, member) ? search.found : 0;
 }
 
-/* Proportional; where it may not be read the lower bound does without. Opened each time: the file stays with the memory
- * that the process had when it was opened, across an exec. */
+/* Proportional. Opened each time: the file stays with the memory that the process had when it was opened, across an exec.
+ * Where it may not be read (a set-user-ID program) its anonymous pages count, of which at most its forks have a share, and
+ * those do not count then: without any of it a task of 200 MB was one of 205 KB. */
 static uint64_t read_pss(const struct heaplog_tree *tree, const struct member *member)
 {
-	char text[2048];
+	char text[4096];
 
-	if (member->headless ? !read_by_thread(tree, member, "smaps_rollup", "\nPss:", text, sizeof text)
-			     : procfs_read_file(tree->proc, member->pid, "smaps_rollup", text, sizeof text) <= 0)
-		return 0;
-	return procfs_field(text, "\nPss:") * 1024;
+	if (member->speaker ? read_by_thread(tree, member, "smaps_rollup", "\nPss:", text, sizeof text) > 0
+			    : procfs_read_file(tree->proc, member->pid, "smaps_rollup", text, sizeof text) > 0)
+		return procfs_field(text, "\nPss:") * 1024;
+	return member->execed && read_status(tree, member, text, sizeof text) > 0
+		   ? procfs_field(text, "\nRssAnon:") * 1024
+		   : 0;
 }
 
 /* What it holds now; 0: it has gone. */
@@ -231,7 +246,7 @@ static uint64_t read_now(struct heaplog_tree *tree, const struct member *member)
 
 	if (tree->options.metric == HEAPLOG_METRIC_PSS)
 		return read_pss(tree, member);
-	if (member->headless)
+	if (member->speaker)
 		return read_by_thread(tree, member, "status", "\nVmRSS:", tree->text, sizeof tree->text)
 			   ? procfs_field(tree->text, "\nVmRSS:") * 1024
 			   : 0;
@@ -266,7 +281,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	if (!member->seen_ns) /* added before the first look */
 		member->seen_ns = tree->now_ns;
 	if (!with_status && member->own && member->loaded && tree->options.metric == HEAPLOG_METRIC_RSS &&
-	    member->statm_fd >= 0 && !member->headless) {
+	    member->statm_fd >= 0 && !member->speaker) {
 		if (!tree_read_statm(member, &member->resident))
 			return false;
 		member->reads = member->resident > 0;
@@ -284,9 +299,10 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 		return false;
 	member->thread_count = (unsigned)procfs_field(text, "\nThreads:");
 	resident = procfs_field(text, "\nVmRSS:") * 1024;
-	member->headless = !resident && member->thread_count > 1 &&
-			   read_by_thread(tree, member, "status", "\nVmRSS:", text, sizeof tree->text);
-	if (member->headless)
+	member->speaker = !resident && member->thread_count > 1
+			      ? read_by_thread(tree, member, "status", "\nVmRSS:", text, sizeof tree->text)
+			      : 0;
+	if (member->speaker)
 		resident = procfs_field(text, "\nVmRSS:") * 1024;
 	mark = procfs_field(text, "\nVmHWM:") * 1024;
 	if (resident && !member->own)

@@ -335,7 +335,7 @@ bool heaplog_tree_glance(struct heaplog_tree *tree, uint64_t now_ns)
 			struct member *member = &tree->members[i];
 			uint64_t now;
 
-			if (!member->reads || member->headless)
+			if (!member->reads || member->speaker)
 				continue;
 			keep(tree, member, &member->statm_fd, "statm");
 			if (member->statm_fd < 0)

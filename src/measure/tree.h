@@ -23,7 +23,7 @@ struct member {
 	bool own;              /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
 	bool loaded;           /* it holds what a program does that has got to its main() */
 	bool reads;            /* its memory counted in this tick */
-	bool headless;         /* its first thread has ended, others have not: they say what it holds */
+	pid_t speaker;         /* its first thread has ended: another one, that says what it holds; 0: the first does */
 	unsigned thread_count; /* as status said last; 0: unknown */
 	unsigned threads;      /* as "Threads:" said when its tasks were listed; 0: not listed yet */
 	unsigned kept;         /* children descriptors in use */
