@@ -23,14 +23,14 @@
  *
  * Environment of the runner
  *	NX_LOG_HEAP_USAGE     "true" or "1": measure and show. Anything else or unset: off.
- *	HEAPLOG               "1": the same, for runners other than Nx.
+ *	HEAPLOG               "true" or "1": the same, for runners other than Nx.
  *	HEAPLOG_TASK          what a task is: "nx" (default), "npm" (scripts of packages), "all" (each direct child), or
  *	                      a pattern, "{VARIABLE}:{VARIABLE}[:{VARIABLE}]": variables of the task's first process
  *	HEAPLOG_WARN          a size ("800MB", "1.5GB"): a peak above it is shown as "over 1.5GB". Unset: no threshold.
  *	HEAPLOG_RESULTS       path of the results file to which each record is appended (created with mode 0600; a
  *	                      symbolic link or anything but a regular file is refused). Unset: no file.
  *	HEAPLOG_INTERVAL_MS   period between two samples, in milliseconds.
- *	HEAPLOG_METRIC        "rss" (unset) or "pss": what is summed.
+ *	HEAPLOG_METRIC        "rss" (unset) or "pss" (on macOS "footprint"): what is summed.
  *	HEAPLOG_EXACT         "1": the library stays in the tasks' processes, which then say themselves what they held.
  *
  * Result fds
@@ -56,7 +56,8 @@
  *	exit              {"code":N}, N from 0 to 255, or {"signal":"SIGKILL"} ("SIG34" for a signal without a name)
  *	oom               true: the kernel killed the task, or its command, for want of memory
  *	metric            string: what the sizes are. "rss": resident set size, summed over the task's processes; "pss":
- *	                  proportional set size, in which a page that n processes share counts 1/n in each
+ *	                  proportional set size, in which a page that n processes share counts 1/n in each; on macOS
+ *	                  "footprint": the physical footprint
  *	peak_bytes        bytes: the largest sum that was seen. A lower bound of the truth. 0: nothing was measured
  *	peak_upper_bytes  bytes: an upper bound, >= peak_bytes, for the processes that were seen, up to the last look at
  *	                  each
@@ -90,6 +91,8 @@
 #define HEAPLOG_ENV_INTERVAL_MS "HEAPLOG_INTERVAL_MS"
 #define HEAPLOG_ENV_TASK "HEAPLOG_TASK"
 #define HEAPLOG_ENV_WARN "HEAPLOG_WARN"
+#define HEAPLOG_ENV_METRIC "HEAPLOG_METRIC"
+#define HEAPLOG_ENV_EXACT "HEAPLOG_EXACT"
 
 /* What /proc/PID/fd/N of a result begins with; the task follows. */
 #define HEAPLOG_RESULT_LINK "/memfd:heaplog:"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # sh, env, grep and the like for another machine or another C library, dynamically linked, from Debian's source of busybox:
-# the programs that tests run beside their own.   busybox.sh DIRECTORY COMPILER...     leaves DIRECTORY/bin
+# the programs that tests run beside their own; and a sleep of our own (sleep.c).
+#   busybox.sh DIRECTORY COMPILER...     leaves DIRECTORY/bin
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 applets="ash awk basename cat chmod cmp cp cut dd dirname echo egrep env expr false find grep head id kill ln ls mkdir mktemp mv
@@ -8,7 +9,7 @@ applets="ash awk basename cat chmod cmp cp cut dd dirname echo egrep env expr fa
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 shift
-[ ! -e "$out/bin/sh" ] || exit 0
+[ ! -e "$out/bin/sleep" ] || exit 0
 bzip2 --version >/dev/null 2>&1 || {
 	echo "installing Debian packages: bzip2"
 	sudo=
@@ -44,3 +45,4 @@ cp "$out/objects/busybox" "$out/bin/busybox"
 for applet in $applets; do ln -sf busybox "$out/bin/$applet"; done
 rm -r "$out/objects"
 ln -sf busybox "$out/bin/sh"
+"$@" -O2 -o "$out/bin/sleep" "$root/scripts/cross/sleep.c"

@@ -12,6 +12,7 @@
 #include "cli/summary.h"
 #include "cli/supervise.h"
 #include "heaplog.h"
+#include "measure/summary.h"
 #include "record/size.h"
 
 #include <errno.h>
@@ -253,9 +254,9 @@ static bool is_pss(const struct run_options *options)
 {
 	const char *value = options->metric ? options->metric : getenv("HEAPLOG_METRIC");
 
-	if (value && *value && strcmp(value, "rss") != 0 && strcmp(value, "pss") != 0)
-		malformed("HEAPLOG_METRIC", value, "rss or pss", "rss");
-	return value && strcmp(value, "pss") == 0;
+	if (value && *value && strcmp(value, "rss") != 0 && strcmp(value, HEAPLOG_OTHER_METRIC) != 0)
+		malformed("HEAPLOG_METRIC", value, "rss or " HEAPLOG_OTHER_METRIC, "rss");
+	return value && strcmp(value, HEAPLOG_OTHER_METRIC) == 0;
 }
 
 /* What a task is, by --runner or HEAPLOG_TASK; NULL: as suits the program. */
@@ -335,7 +336,12 @@ static const char help[] =
     "  --runner WHICH      what a task is: nx, npm, turbo, all (every child of the runner), or a pattern\n"
     "                      such as {VARIABLE}:{VARIABLE} (HEAPLOG_TASK)\n"
     "  --interval TIME     look every TIME, 10ms to 60s; 500ms when not given (HEAPLOG_INTERVAL_MS)\n"
+#ifdef __APPLE__
+    "  --metric rss|footprint\n"
+    "                      what is summed; footprint is what Activity Monitor shows (HEAPLOG_METRIC)\n"
+#else
     "  --metric rss|pss    what is summed; pss counts shared pages once (HEAPLOG_METRIC)\n"
+#endif
     "  --warn SIZE         mark peaks above SIZE, such as 1.5GB (HEAPLOG_WARN)\n"
     "  --exact             follow every process of a task from within (HEAPLOG_EXACT)\n"
     "  --log-heap-usage    on, also where NX_LOG_HEAP_USAGE or HEAPLOG say off; =false: off. Also taken out\n"

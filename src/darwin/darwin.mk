@@ -3,10 +3,10 @@ LINUX_ONLY := $(wildcard src/measure/*_linux.c) src/measure/procfs.c src/measure
               $(addprefix src/preload/,board_figures.c board_file.c boards.c exact.c handler.c real.c registry.c symbols.c target.c wrap_thread.c) \
               $(wildcard src/cli/doctor*.c src/cli/screen_*.c src/cli/outside*.c) \
               $(addprefix src/cli/,boards.c discover.c elf.c launcher.c proc.c runner.c runner_program.c summary.c supervise.c top.c witness.c)
-DARWIN_CLI := src/darwin/command.c
+DARWIN_CLI := src/darwin/command.c src/darwin/doctor.c
 DARWIN_LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(filter-out $(LINUX_ONLY) %.S,$(LIB_SRC)) \
                   $(filter-out $(DARWIN_CLI),$(wildcard src/darwin/*.c)))
-DARWIN_CLI_OBJ := $(filter-out $(patsubst %,$(BUILD)/%.o,$(LINUX_ONLY)),$(CLI_OBJ)) $(addprefix $(BUILD)/src/darwin/,command.c.o execvpe.c.o quiet_write.c.o)
+DARWIN_CLI_OBJ := $(filter-out $(patsubst %,$(BUILD)/%.o,$(LINUX_ONLY)),$(CLI_OBJ)) $(patsubst %,$(BUILD)/%.o,$(DARWIN_CLI) src/darwin/execvpe.c src/darwin/quiet_write.c)
 DYLIB      := $(BUILD)/libheaplog.dylib
 # Headers that only Linux has, empty: what they would say is in platform.h.
 DARWIN_HEADERS := $(addprefix $(BUILD)/linux/,link.h linux/close_range.h linux/futex.h sys/auxv.h sys/prctl.h sys/syscall.h)
