@@ -1,6 +1,7 @@
 /* The launcher's readings of text: "#!" lines, shims, launchers' command lines, its own options, ELF headers. */
 #include "torture.h"
 
+#include "cli/doctor_way.h"
 #include "cli/elf.h"
 #include "cli/launcher.h"
 #include "cli/library.h"
@@ -231,6 +232,67 @@ static void test_shell_commands(void **state)
 	free(line);
 }
 
+/* What the doctor makes of one step; loss: what becomes of LD_PRELOAD. rest: the words or the text that it leads to. */
+static void check_way(const char *line, enum launched expected, const char *rest, enum way_loss loss, bool on)
+{
+	char copy[512], found[512] = "";
+	char *words[32];
+	const char *directory, *text;
+	struct way way;
+	size_t count = 0, at = 0;
+
+	snprintf(copy, sizeof copy, "%s", line);
+	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+		words[count++] = word;
+	words[count] = NULL;
+	way_begin(&way);
+	assert_int_equal(way_step(&way, count, words, &at, &text, &directory), expected);
+	for (; expected != LAUNCHED_ITSELF && expected != LAUNCHED_SHELL && at < count; at++)
+		snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", *found ? " " : "", words[at]);
+	assert_string_equal(expected == LAUNCHED_SHELL ? text : found, rest);
+	assert_int_equal(way.loss, loss);
+	assert_int_equal(way_is_on(&way), on);
+}
+
+/* Also words that end where a value should follow: the sanitizers look. */
+static void test_way(void **state)
+{
+	(void)state;
+	check_way("npx nx build", LAUNCHED_BINARY, "nx build", WAY_KEPT, true);
+	check_way("sudo", LAUNCHED_ITSELF, "", WAY_TAKEN, false);
+	check_way("sudo -u", LAUNCHED_ITSELF, "", WAY_TAKEN, false);
+	check_way("sudo -nu bob A=1 nx", LAUNCHED_REST, "nx", WAY_TAKEN, false);
+	check_way("sudo -ubob -E -- nx", LAUNCHED_REST, "nx", WAY_TAKEN, true);
+	check_way("sudo --user bob nx", LAUNCHED_REST, "nx", WAY_TAKEN, false);
+	check_way("sudo LD_PRELOAD=/usr/lib/heaplog/libheaplog.so HEAPLOG=1 nx", LAUNCHED_REST, "nx", WAY_KEPT, true);
+	check_way("systemd-run --scope nx", LAUNCHED_REST, "nx", WAY_KEPT, true);
+	check_way("su -", LAUNCHED_ITSELF, "", WAY_TAKEN, false);
+	check_way("su - bob -c", LAUNCHED_ITSELF, "", WAY_TAKEN, false);
+	check_way("su - bob -c nx", LAUNCHED_SHELL, "nx", WAY_TAKEN, false);
+	check_way("su -l bob --command=nx", LAUNCHED_SHELL, "nx", WAY_TAKEN, false);
+	check_way("runuser -u bob nx", LAUNCHED_REST, "nx", WAY_KEPT, true);
+	check_way("runuser -u bob -- nx", LAUNCHED_REST, "nx", WAY_KEPT, true);
+	check_way("env", LAUNCHED_ITSELF, "", WAY_KEPT, true);
+	check_way("env -u", LAUNCHED_ITSELF, "", WAY_KEPT, true);
+	check_way("env -S", LAUNCHED_ITSELF, "", WAY_KEPT, true);
+	check_way("env -", LAUNCHED_ITSELF, "", WAY_EMPTIED, false);
+	check_way("env -i0u A nx -i", LAUNCHED_REST, "nx -i", WAY_EMPTIED, false);
+	check_way("env -u LD_PRELOAD_X nx", LAUNCHED_REST, "nx", WAY_KEPT, true);
+	check_way("env --unset NX_LOG_HEAP_USAGE nx", LAUNCHED_REST, "nx", WAY_KEPT, false);
+	check_way("env --chdir /i nx", LAUNCHED_REST, "nx", WAY_KEPT, true);
+	check_way("env -Snx", LAUNCHED_SHELL, "nx", WAY_KEPT, true);
+	check_way("env -iS nx build", LAUNCHED_REST, "nx build", WAY_EMPTIED, false);
+	check_way("env -- -i", LAUNCHED_REST, "-i", WAY_KEPT, true);
+	check_way("env LD_PRELOAD=$X/other.so nx", LAUNCHED_REST, "nx", WAY_KEPT, true);
+	check_way("heaplog", LAUNCHED_ITSELF, "", WAY_KEPT, true);
+	check_way("heaplog run --warn", LAUNCHED_ITSELF, "", WAY_KEPT, true);
+	check_way("heaplog run --warn 1GB nx build", LAUNCHED_REST, "nx build", WAY_KEPT, true);
+	check_way("heaplog report nx", LAUNCHED_ITSELF, "", WAY_KEPT, true);
+	check_way("heaplog nx build --log-heap-usage=false", LAUNCHED_REST, "nx build --log-heap-usage=false", WAY_KEPT,
+		  false);
+	check_way("ssh host heaplog nx", LAUNCHED_ITSELF, "", WAY_ELSEWHERE, true);
+}
+
 static void check_flag(const char *line, enum usage_flag expected, const char *rest)
 {
 	char text[512], found[512] = "";
@@ -436,8 +498,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shebang),   cmocka_unit_test(test_shim),           TORTURE(test_resolve),
-	    cmocka_unit_test(test_launchers), cmocka_unit_test(test_shell_commands), cmocka_unit_test(test_flag),
-	    cmocka_unit_test(test_options),   cmocka_unit_test(test_join),           cmocka_unit_test(test_elf),
+	    cmocka_unit_test(test_launchers), cmocka_unit_test(test_shell_commands), cmocka_unit_test(test_way),
+	    cmocka_unit_test(test_flag),      cmocka_unit_test(test_options),        cmocka_unit_test(test_join),
+	    cmocka_unit_test(test_elf),
 	};
 
 	return cmocka_run_group_tests_name("cli_words", tests, NULL, NULL);

@@ -109,14 +109,14 @@ static size_t skip_options(size_t argc, char *const argv[], const char *letters,
 		if (strcmp(option, "-") == 0)
 			return at + 1;
 		if (*option == '-') {
-			at += is_one_of(option + 1, words);
+			at += is_one_of(option, words);
 			continue;
 		}
 		/* The first that takes a value has the rest of the word, or else the next one. */
 		option += strcspn(option, letters);
 		at += *option && !option[1];
 	}
-	return at;
+	return at < argc ? at : argc; /* the last may lack its value */
 }
 
 /* The options of env that take a value: which one this word is ('\0': another), its value where that is in the same word,

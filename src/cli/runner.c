@@ -49,6 +49,15 @@ static const char *script_of(size_t argc, char *const argv[])
 	return NULL;
 }
 
+/* path as it is meant in the directory of the search. */
+static bool join(const struct search *search, const char *path, char joined[PATH_MAX])
+{
+	const bool absolute = path[0] == '/';
+
+	return (size_t)snprintf(joined, PATH_MAX, "%s%s%s", absolute ? "" : search->directory, absolute ? "" : "/",
+				path) < PATH_MAX;
+}
+
 /* argv[0] itself, or the script that is given to it by name. */
 static bool inspect_itself(struct search *search, size_t argc, char *const argv[], bool local)
 {
@@ -58,10 +67,7 @@ static bool inspect_itself(struct search *search, size_t argc, char *const argv[
 
 	if (runner_inspect_program(search, argv[0], local))
 		return true;
-	if (!script ||
-	    (size_t)snprintf(joined, sizeof joined, "%s%s%s", script[0] == '/' ? "" : search->directory,
-			     script[0] == '/' ? "" : "/", script) >= sizeof joined ||
-	    !realpath(joined, path))
+	if (!script || !join(search, script, joined) || !realpath(joined, path))
 		return false;
 	runner_note(search, script);
 	snprintf(search->runner->script, PATH_MAX, "%s", path);
@@ -98,11 +104,10 @@ static void trace_end(struct search *search, size_t argc, char *const argv[], bo
 	}
 	search->runner = outer;
 	/* "nx@22" of npx */
-	snprintf(name, sizeof name, "%.*s", argc ? (int)strcspn(find_basename(argv[0]), "@") : 0,
-		 argc ? find_basename(argv[0]) : "");
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(find_basename(argv[0]), "@"), find_basename(argv[0]));
 	rank = *found.name ? runner_rank(found.name) : runner_rank(name);
 	if (!rank && !*found.name) /* cd and the like */
-		rank = missing ? 1 : -1;
+		rank = -1;
 	if (rank == search->best_rank) {
 		const bool trouble = is_trouble(&found, rank), best = is_trouble(search->best, rank);
 
@@ -175,19 +180,11 @@ static bool is_missing(const struct search *search, size_t argc, char *const arg
 	       (strcmp(find_basename(argv[0]), "npm") == 0 || find_upwards(search->directory, relative, path) != 0);
 }
 
-static void change_directory(struct search *search, const char *directory)
-{
-	char joined[PATH_MAX];
-
-	if ((size_t)snprintf(joined, sizeof joined, "%s%s%s", directory[0] == '/' ? "" : search->directory,
-			     directory[0] == '/' ? "" : "/", directory) < sizeof joined)
-		strcpy(search->directory, joined);
-}
-
 /* One step: what this command launches, or it itself. */
 static bool step(struct search *search, size_t argc, char *const argv[], bool local)
 {
 	const char *directory = NULL, *text = NULL;
+	char joined[PATH_MAX];
 	bool exists = false, found = false;
 	size_t at = 0;
 	enum launched launched;
@@ -207,8 +204,8 @@ static bool step(struct search *search, size_t argc, char *const argv[], bool lo
 		text = launched == LAUNCHED_SHELL ? argv[at] : NULL;
 	if (launched != LAUNCHED_ITSELF)
 		runner_note(search, find_basename(argv[0]));
-	if (directory && launched != LAUNCHED_REST)
-		change_directory(search, directory);
+	if (directory && launched != LAUNCHED_REST && join(search, directory, joined))
+		strcpy(search->directory, joined);
 	if (launched == LAUNCHED_BINARY || launched == LAUNCHED_SCRIPT)
 		search->launcher = argv[0];
 	switch (launched) {
@@ -223,7 +220,7 @@ static bool step(struct search *search, size_t argc, char *const argv[], bool lo
 		if (exists)
 			return found;
 		if (search->traces && is_missing(search, argc, argv, at)) {
-			trace_end(search, 0, NULL, local, argv[at]);
+			trace_end(search, argc, argv, local, argv[at]);
 			return false;
 		}
 		/* A binary by the same name, then. */
