@@ -140,6 +140,26 @@ static void one_after_another(void)
 	}
 }
 
+/* At the end of a quiet task, which nobody looks at often any more: its compilers, say. */
+static void workers(void)
+{
+	uint64_t sum;
+	pid_t pids[3];
+
+	hold(150);
+	stage_sleep(2000);
+	for (int i = 0; i < 3; i++)
+		pids[i] = start("child", i, 40, 0);
+	sum = resident(getpid());
+	for (int i = 0; i < 3; i++) {
+		await(&stage->holds[i]);
+		sum += resident(pids[i]);
+	}
+	state(sum);
+	for (int i = 0; i < 3; i++)
+		release(i, pids[i]);
+}
+
 /* Beside idle processes two workers have one block in turn. It is mapped in one piece, as it is there already: between
  * a look at the first worker and one at the last it can have gone from one to the other, and would count twice. */
 static void handover(int megabytes)
@@ -284,6 +304,8 @@ int main(int argc, char **argv)
 		four(*name == 'f');
 	} else if (strcmp(name, "churn") == 0) {
 		one_after_another();
+	} else if (strcmp(name, "workers") == 0) {
+		workers();
 	} else if (strcmp(name, "handover") == 0) {
 		handover(4);
 	} else if (strcmp(name, "orphan") == 0 || strcmp(name, "orphan-setsid") == 0) {

@@ -14,6 +14,7 @@ CASES = {
               {"default": (.02, .90), "exact": (.02, .99)}, 3, 300, 4),
     "churn": ("200 children of 30 MB, 20 ms each, one after another",
               {"default": (.03, ALL), "exact": (.02, ALL)}, 3, 30, 2),
+    "workers": ("a process of 150 MB, and at its end three children of 40 MB that end at once", {}, 3, 270, 4),
     "handover": ("two processes that have 4 MB in turn, beside 20 idle ones",
                  {"default": (.05, ALL), "exact": (.05, ALL)}, 3, 4, 23),
     "orphan": ("an orphan (double fork) holding 200 MB for 2 s",
@@ -58,9 +59,9 @@ def judge(name, mode, runs):
     text = f"{within} of {len(runs)} within {tolerance:.0%}, {above} above, upper bound holds in {bounded}, exact but wrong {not_exact}"
     if bar:
         return text + f" (bar {need})", within >= need and not above and not unbounded and not not_exact
-    # Without a bar (an orphan that may go unseen: what nobody saw, no bound and no "exact" can be about) what was seen
-    # must still not be above.
-    return text, False if above else None
+    # Without a bar (processes that may go unseen) what was seen must still not be above, nor be called exact; and where
+    # all of them say what they held, as in the exact mode, the upper bound has to hold.
+    return text, False if above or not_exact or (mode == "exact" and bounded < len(runs)) else None
 
 
 def judge_true(mode, figures):
@@ -111,7 +112,10 @@ def self_check():
     expect(False, check_truth("hold", runs(201, reference=20)))
     expect(False, check_truth("churn", runs(33, truth=62, reference=62)))
     expect(False, judge("orphan-short", "default", runs(53, heaplog=60)))
-    expect(None, judge("orphan-short", "default", runs(53, heaplog=1, exact=0)))
+    expect(None, judge("orphan-short", "default", runs(53, heaplog=1, upper=1, exact=0)))
+    expect(False, judge("orphan-short", "default", runs(53, heaplog=1)))
+    expect(None, judge("workers", "exact", runs(272, heaplog=150, exact=0)))
+    expect(False, judge("workers", "exact", runs(272, heaplog=150, upper=151, exact=0)))
     expect(True, judge_true("default", [None, 2 * MB]))
     expect(False, judge_true("exact", [None, 2 * MB]))
     expect(False, judge_true("default", [9 * MB]))
