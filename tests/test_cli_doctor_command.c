@@ -178,6 +178,18 @@ static void test_broken_ways(void **state)
 		name_of(&ways[i], name, sizeof name);
 		expect(name, "wrong", ways[i].text, (char **)(uintptr_t)ways[i].words, NULL);
 	}
+	/* A static runner behind its script, as npm installs turbo: what env does to LD_PRELOAD is no matter there. */
+	assert_int_equal(system("mkdir -p node_modules/turbo/bin node_modules/@turbo/linux-64/bin"), 0);
+	put_file("node_modules/turbo/bin/turbo", "#!/usr/bin/env node\n");
+	put_file("node_modules/turbo/package.json",
+		 "{\"name\": \"turbo\", \"optionalDependencies\": {\"@turbo/linux-64\": \"2\"}}");
+	assert_int_equal(symlink("../turbo/bin/turbo", "node_modules/.bin/turbo"), 0);
+	copy(torture_path("tests/helper_runner_static"), "node_modules/@turbo/linux-64/bin/turbo", 0755);
+	expect("npx turbo", "note", "measures its tasks from outside", (char *[]){W("npx"), W("turbo"), NULL}, NULL);
+	expect("env -i npx turbo", "note", "measures its tasks from outside",
+	       (char *[]){W("env"), W("-i"), W("npx"), W("turbo"), NULL}, NULL);
+	expect("sudo npx turbo", "wrong", "sudo takes LD_PRELOAD out",
+	       (char *[]){W("sudo"), W("npx"), W("turbo"), NULL}, NULL);
 	/* Where Nx is not installed yet, npx tells by which node it will be run. */
 	assert_int_equal(system("rm -r node_modules package.json"), 0);
 	copy(torture_path("tests/helper_runner_static"), "node", 0755);

@@ -24,6 +24,16 @@ static bool gains_rights(const char *program)
 	return geteuid() != 0 && getxattr(program, "security.capability", NULL, 0) > 0;
 }
 
+/* A runner that is measured from outside needs neither of the library nor of the switch in its environment; but sudo makes
+ * it somebody else's, and heaplog itself may be told to be off. */
+static bool needs_no_way(const struct runner *runner)
+{
+	const struct way *way = &runner->way;
+
+	return runner->reach != ELF_REACHED && way->loss != WAY_TAKEN && way->loss != WAY_ELSEWHERE &&
+	       strncmp(way->switched_by, "heaplog", 7) != 0;
+}
+
 /* What becomes of the library and of the switch on the way to the runner. Returns true when that is the reason. */
 static bool check_way(const struct runner *runner, const struct elf *own)
 {
@@ -32,6 +42,8 @@ static bool check_way(const struct runner *runner, const struct elf *own)
 	const bool long_way = strstr(runner->chain, " > ") != NULL;
 	const char *chain = long_way ? runner->chain : "", *colon = long_way ? ": " : "", *by = way->by;
 
+	if (needs_no_way(runner))
+		return false;
 	switch (way->loss) {
 	case WAY_KEPT:
 		break;

@@ -75,11 +75,13 @@ static bool inspect_itself(struct search *search, size_t argc, char *const argv[
 	return runner_inspect_package(search, path);
 }
 
-/* Is this what keeps a runner's peaks from being shown? What sudo does to no runner is no trouble. */
-static bool is_trouble(const struct runner *runner, int rank)
+/* What keeps a runner's peaks from being shown, in the order in which the doctor tells it; 0: nothing. What sudo does to
+ * no runner is no trouble. */
+static int trouble_of(const struct runner *runner, int rank)
 {
-	return runner->reach != ELF_REACHED || *runner->missing ||
-	       (rank > 0 && (runner->way.loss != WAY_KEPT || !way_is_on(&runner->way)));
+	if (rank > 0 && (runner->way.loss != WAY_KEPT || !way_is_on(&runner->way)))
+		return 2;
+	return runner->reach != ELF_REACHED || *runner->missing;
 }
 
 /* A trace has come to the end of its way: the command is kept where it matters more than the best yet. missing: there is
@@ -109,10 +111,10 @@ static void trace_end(struct search *search, size_t argc, char *const argv[], bo
 	if (!rank && !*found.name) /* cd and the like */
 		rank = -1;
 	if (rank == search->best_rank) {
-		const bool trouble = is_trouble(&found, rank), best = is_trouble(search->best, rank);
+		const int trouble = trouble_of(&found, rank), best = trouble_of(search->best, rank);
 
 		/* Of those that are no runners ("cd web && ./build") the last. */
-		if (trouble == best ? rank > 1 : best)
+		if (trouble == best ? rank > 1 : trouble < best)
 			return;
 	} else if (rank < search->best_rank) {
 		return;
