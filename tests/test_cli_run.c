@@ -321,6 +321,9 @@ static struct watched start(const char *script)
 	watched.pid = fork();
 	if (watched.pid == 0) {
 		setpgid(0, 0);
+		/* What nohup, or a shell for its background, has ignored, no script can trap. */
+		for (int number = 1; number < NSIG; number++)
+			signal(number, SIG_DFL);
 		dup2(ends[1], 1);
 		execve(argv[0], argv, surroundings(NULL));
 		_exit(126);
