@@ -105,6 +105,7 @@ static void make_workspace(void)
 	    "\"off\": \"cross-env NX_LOG_HEAP_USAGE=false nx build\","
 	    "\"bare\": \"env -i LD_PRELOAD=$LD_PRELOAD nx build\","
 	    "\"path\": \"LD_PRELOAD=./node_modules/heaplog/libheaplog.so nx build\","
+	    "\"loop\": \"npm run loop\","
 	    "\"missing\": \"npm run plian\","
 	    "\"unset\": \"unset LD_PRELOAD; nx build\"}}";
 
@@ -178,6 +179,8 @@ static void test_broken_ways(void **state)
 		name_of(&ways[i], name, sizeof name);
 		expect(name, "wrong", ways[i].text, (char **)(uintptr_t)ways[i].words, NULL);
 	}
+	expect("a script that calls itself", "note", "npm: what it starts in the end is not known",
+	       (char *[]){W("npm"), W("run"), W("loop"), NULL}, NULL);
 	/* A static runner behind its script, as npm installs turbo: what env does to LD_PRELOAD is no matter there. */
 	assert_int_equal(system("mkdir -p node_modules/turbo/bin node_modules/@turbo/linux-64/bin"), 0);
 	put_file("node_modules/turbo/bin/turbo", "#!/usr/bin/env node\n");
@@ -218,6 +221,7 @@ static void test_sound_ways(void **state)
 	    {{"pnpm", "exec", "nx", "build"}, ".bin/nx"},
 	    {{"yarn", "run", "nx", "build"}, ".bin/nx"},
 	    {{"yarn", "run", "a:b"}, NULL},
+	    {{"npm", "run", "loop"}, NULL},
 	    {{"npm", "run", "nosuch", "--workspaces"}, NULL},
 	    {{"sudo", "-n", "heaplog", "npx", "nx"}, "sudo > heaplog > npx > "},
 	    {{"sudo", "-E", "npx", "heaplog", "nx"}, "sudo > npx > heaplog > "},

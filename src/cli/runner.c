@@ -278,6 +278,9 @@ void runner_trace(size_t argc, char *const argv[], const char *search_path, cons
 
 	*runner = (struct runner){.reach = ELF_REACHED};
 	way_begin(&search.way);
+	/* For a way without an end: scripts that call each other. */
+	runner->way = search.way;
+	snprintf(runner->chain, sizeof runner->chain, "%s", argv[0]);
 	snprintf(search.directory, sizeof search.directory, "%s", directory);
 	inspect(&search, argc, argv, false);
 }
