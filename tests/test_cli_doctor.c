@@ -3,10 +3,14 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static void test_well(void **state)
 {
@@ -81,6 +85,9 @@ static void test_library(void **state)
 	if (torture_sanitized())
 		skip();
 	copy(torture_path("heaplog"), program, 0755);
+	if (access("/usr/local/lib/libheaplog.so", F_OK) != 0) /* where it is looked for last */
+		doctor_failures +=
+		    !doctor_names("no library", "wrong", "is not there", doctor_run(program, NULL, NULL));
 	copy(torture_path("libheaplog.so"), "libheaplog.so", 0644);
 	assert_int_equal(doctor_run(program, NULL, NULL)->status, 0);
 	assert_int_equal(truncate("libheaplog.so", 30000), 0);
@@ -224,6 +231,34 @@ static int try_address_space(const char *set_up)
 	return setrlimit(RLIMIT_AS, &limit) != 0 ? 77 : says(set_up, "address space is limited", NULL);
 }
 
+/* As containers do it, these calls are refused. */
+static int filter(unsigned first, unsigned second)
+{
+	struct sock_filter program[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 1, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, second, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog all = {.len = sizeof program / sizeof *program, .filter = program};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0 ||
+	       prctl(PR_SET_SECCOMP, (long)SECCOMP_MODE_FILTER, &all) != 0;
+}
+
+static int try_filter(const char *set_up)
+{
+	return filter(SYS_close_range, SYS_unshare) ? 77 : says(set_up, "(a seccomp filter is in force)", NULL);
+}
+
+static int try_filter_memfd(const char *set_up)
+{
+	if (filter(SYS_memfd_create, SYS_memfd_create))
+		return 77;
+	return doctor_names(set_up, "note", "memfd_create is not allowed", doctor_run(heaplog(), NULL, NULL)) ? 0 : 1;
+}
+
 static void test_machine(void **state)
 {
 	(void)state;
@@ -235,6 +270,8 @@ static void test_machine(void **state)
 	expect_in_child("/proc of another pid namespace", try_other_processes);
 	expect_in_child("no /proc", try_without_proc);
 	expect_in_child("four descriptors (ulimit -n)", try_descriptors);
+	expect_in_child("a filter that forbids a table of descriptors of one's own", try_filter);
+	expect_in_child("a filter that forbids memfd_create", try_filter_memfd);
 	expect_in_child("2 GB of address space (ulimit -v)", try_address_space);
 	conclude();
 }
