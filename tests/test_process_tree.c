@@ -89,6 +89,50 @@ static void test_new_ids(void **state)
 	heaplog_tree_destroy(tree);
 }
 
+/* What a thread starts that came since status was read; and one that came in the place of another, so that there are no
+ * more than before. The ids are too many to be looked at one by one. */
+static void test_threads(void **state)
+{
+	static const unsigned budgets[] = {100, 0};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct heaplog_tree *tree;
+		struct heaplog_peak peak;
+
+		fake_child(100, 1, 1000, 1000);
+		fake_last_pid(100);
+		tree = fake_tree_create("proc", budgets[i]);
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, 100);
+		assert_int_equal(fake_tick(tree, &peak), 1);
+		fake_last_pid(200);
+		assert_int_equal(fake_tick(tree, &peak), 1);
+		fake_child(302, 100, 500, 500);
+		mkdir("proc/100/task/301", 0755);
+		fake_put(100, "task/301/children", "302 ");
+		fake_last_pid(400);
+		assert_int_equal(fake_tick(tree, &peak), 2);
+		fake_put(100, "status", "Tgid:\t100\nPPid:\t1\nVmHWM:\t1000 kB\nVmRSS:\t1000 kB\nThreads:\t2\n");
+		fake_last_pid(500);
+		assert_int_equal(fake_tick(tree, &peak), 2);
+		assert_int_equal(fake_tick(tree, &peak), 2);
+		fake_put(100, "task/301/children", ""); /* as a file that is kept says it */
+		assert_int_equal(unlink("proc/100/task/301/children"), 0);
+		assert_int_equal(rmdir("proc/100/task/301"), 0);
+		fake_child(602, 100, 250, 250);
+		mkdir("proc/100/task/601", 0755);
+		fake_put(100, "task/601/children", "602 ");
+		fake_put(100, "task/100/children", "302 ");
+		fake_last_pid(700);
+		assert_int_equal(fake_tick(tree, &peak), 3);
+		assert_int_equal(peak.summary.current_bytes, 1750 * 1024);
+		heaplog_tree_destroy(tree);
+		assert_int_equal(unlink("proc/100/task/601/children"), 0);
+		assert_int_equal(rmdir("proc/100/task/601"), 0);
+	}
+}
+
 /* A large tree: statm at each look, marks in turn; all of them known after a round. */
 static void test_many(void **state)
 {
@@ -280,15 +324,11 @@ static void test_forked_root_does_not_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_fake_tree),
-	    TORTURE(test_without_children_files),
-	    TORTURE(test_new_ids),
-	    TORTURE(test_many),
-	    TORTURE(test_glance),
-	    TORTURE(test_left),
-	    TORTURE(test_foreign_proc),
-	    TORTURE(test_orphan_stays),
-	    TORTURE(test_forked_root_does_not_count),
+	    TORTURE(test_fake_tree),    TORTURE(test_without_children_files),
+	    TORTURE(test_new_ids),      TORTURE(test_threads),
+	    TORTURE(test_many),         TORTURE(test_glance),
+	    TORTURE(test_left),         TORTURE(test_foreign_proc),
+	    TORTURE(test_orphan_stays), TORTURE(test_forked_root_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,18 +190,35 @@ static bool read_children(struct heaplog_tree *tree, int fd, pid_t parent)
 
 struct listing {
 	struct heaplog_tree *tree;
-	size_t at; /* the member whose threads are listed */
+	size_t at;               /* the member whose threads are listed */
+	bool seen[THREADS_KEPT]; /* of those that are kept */
 };
+
+static unsigned find_thread(const struct member *member, pid_t tid)
+{
+	unsigned at = 0;
+
+	while (at < member->kept && member->children_tid[at] != tid)
+		at++;
+	return at;
+}
 
 /* One thread: its children now, and its file kept for the next looks. */
 static bool visit_thread(void *context, pid_t tid)
 {
-	const struct listing *listing = context;
+	struct listing *listing = context;
 	struct heaplog_tree *tree = listing->tree;
-	const pid_t pid = tree->members[listing->at].pid;
-	const int fd = procfs_open(tree->proc, pid, tid, "children", O_RDONLY);
-	struct member *member;
+	struct member *member = &tree->members[listing->at];
+	const pid_t pid = member->pid;
+	const unsigned kept = find_thread(member, tid);
+	int fd;
 
+	if (kept < member->kept) {
+		listing->seen[kept] = true;
+		read_children(tree, member->children_fd[kept], pid);
+		return true;
+	}
+	fd = procfs_open(tree->proc, pid, tid, "children", O_RDONLY);
 	if (fd < 0) {
 		if (errno == ENOENT && tid == pid && heaplog_process_has_execed(tree->proc, pid) >= 0)
 			tree->no_children_files = true;
@@ -211,6 +228,8 @@ static bool visit_thread(void *context, pid_t tid)
 	member = &tree->members[listing->at]; /* the array may have moved */
 	/* In a large tree the descriptors are needed for memory. */
 	if (member->kept < THREADS_KEPT && tree->open < tree->budget && tree->count <= MANY) {
+		listing->seen[member->kept] = true;
+		member->children_tid[member->kept] = tid;
 		member->children_fd[member->kept++] = fd;
 		tree->open++;
 		tree->threads++;
@@ -220,25 +239,42 @@ static bool visit_thread(void *context, pid_t tid)
 	return true;
 }
 
-static void find_children(struct heaplog_tree *tree, size_t at, unsigned threads)
+static void forget_unseen(struct listing *listing)
+{
+	struct heaplog_tree *tree = listing->tree;
+	struct member *member = &tree->members[listing->at];
+
+	for (unsigned i = member->kept; i-- > 0;) {
+		if (listing->seen[i])
+			continue;
+		procfs_close(member->children_fd[i]);
+		tree->open--;
+		tree->threads--;
+		member->kept--;
+		member->children_fd[i] = member->children_fd[member->kept];
+		member->children_tid[i] = member->children_tid[member->kept];
+	}
+}
+
+/* Which threads there are is asked each time: one may have come, and started a process, since status was read, or in the
+ * place of another that has ended, whose file says nothing any more and no error either. */
+static void find_children(struct heaplog_tree *tree, size_t at)
 {
 	struct listing listing = {.tree = tree, .at = at};
-	struct member *member = &tree->members[at];
+	const struct member *member = &tree->members[at];
 	int fd;
 
-	if (threads && member->threads == threads && member->kept == threads) {
-		for (unsigned i = 0; i < tree->members[at].kept; i++)
-			if (!read_children(tree, tree->members[at].children_fd[i], tree->members[at].pid))
-				tree->members[at].threads = 0; /* a thread has gone: list anew next time */
+	if (member->kept == 1 && member->children_tid[0] == member->pid &&
+	    procfs_threads(tree->proc, member->pid) == 1) {
+		read_children(tree, member->children_fd[0], member->pid);
 		return;
 	}
-	tree_forget_threads(tree, member);
 	fd = procfs_open(tree->proc, member->pid, 0, "task", O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return;
 	procfs_each_number(fd, visit_thread, &listing);
 	procfs_close(fd);
-	tree->members[at].threads = threads;
+	forget_unseen(&listing);
 }
 
 /* The orphans among the ids of this look. */
@@ -268,15 +304,15 @@ static void walk(struct heaplog_tree *tree)
 	if (tree->no_children_files)
 		tree_scan_all(tree);
 	for (size_t i = 0; i < tree->count && !tree->no_children_files; i++)
-		find_children(tree, i, tree->members[i].thread_count);
+		find_children(tree, i);
 }
 
 /* Is it less to look at these ids than into all children files? Init may have thousands of children, in a container where
  * it is a program that does not wait for them. */
 static bool is_less_to_probe(const struct heaplog_tree *tree, const struct ids *ids)
 {
-	return tree->count > MANY ||
-	       (unsigned)(ids->to - ids->from) * PROBE_COST <= tree->threads + tree->orphans / ORPHANS_READ;
+	return tree->count > MANY || (unsigned)(ids->to - ids->from) * PROBE_COST <=
+					 tree->threads + tree->count + tree->orphans / ORPHANS_READ;
 }
 
 void tree_discover(struct heaplog_tree *tree)

@@ -87,7 +87,6 @@ void tree_forget_threads(struct heaplog_tree *tree, struct member *member)
 		close_kept(tree, &member->children_fd[i]);
 	tree->threads -= member->kept;
 	member->kept = 0;
-	member->threads = 0;
 }
 
 static void drop(struct heaplog_tree *tree, size_t at)

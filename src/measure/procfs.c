@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -74,6 +75,23 @@ ssize_t procfs_read_file(const char *proc, pid_t pid, const char *file, char *te
 	length = procfs_read(fd, text, size, 0);
 	procfs_close(fd);
 	return length;
+}
+
+unsigned procfs_threads(const char *proc, pid_t pid)
+{
+#ifdef SYS_newfstatat /* where struct stat is the kernel's own */
+	char path[PROCFS_PATH_MAX + 32];
+	char *at = put(put(path, proc), "/");
+	struct stat status;
+
+	put(at + procfs_put_number(at, (uint64_t)pid), "/task");
+	if (syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0 && status.st_nlink > 2)
+		return (unsigned)status.st_nlink - 2;
+#else
+	(void)proc;
+	(void)pid;
+#endif
+	return 0;
 }
 
 uint64_t procfs_field(const char *text, const char *name)

@@ -6,7 +6,7 @@
 #include "measure/process_tree.h"
 
 enum {
-	THREADS_KEPT = 32, /* children files kept per process; one with more threads is listed anew when need be */
+	THREADS_KEPT = 32, /* children files kept per process; those of further threads are opened when need be */
 	MEMBERS_FIRST = 64,
 	MANY = 250,          /* more members than this: statm every tick, status in turn */
 	ROUND = 16,          /* ticks of such a turn */
@@ -25,13 +25,13 @@ struct member {
 	bool reads;            /* its memory counted in this tick */
 	pid_t speaker;         /* its first thread has ended: another one, that says what it holds; 0: the first does */
 	unsigned thread_count; /* as status said last; 0: unknown */
-	unsigned threads;      /* as "Threads:" said when its tasks were listed; 0: not listed yet */
 	unsigned kept;         /* children descriptors in use */
 	uint64_t seen_ns;      /* when it was found */
 	uint64_t started;      /* field 22 of stat, where no descriptor is kept */
 	int status_fd;         /* -1: opened for each look */
 	int statm_fd;          /* -1: not kept */
 	int children_fd[THREADS_KEPT];
+	pid_t children_tid[THREADS_KEPT];
 	uint64_t resident; /* in the metric */
 	uint64_t mark;     /* high-water mark in bytes; 0: not known yet */
 };

@@ -6,6 +6,7 @@
 
 #include "measure/procfs.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,8 +34,10 @@ static struct heaplog_board *find_in(const char *path, bool (*keep)(void *, stru
 			const struct directory_entry *entry = (const void *)(buffer + at);
 
 			at += entry->length;
-			/* With a dot: a draft. */
-			if (entry->name[0] < '1' || entry->name[0] > '9' || strchr(entry->name, '.'))
+			/* With a dot: a draft. Its own says nothing about others; to map it twice for each of a thousand
+			 * tasks kept their forks waiting. */
+			if (entry->name[0] < '1' || entry->name[0] > '9' || strchr(entry->name, '.') ||
+			    strtol(entry->name, NULL, 10) == getpid())
 				continue;
 			found = board_file_map(directory, entry->name, registers);
 			if (found && !keep(context, found)) {
