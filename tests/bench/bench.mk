@@ -1,6 +1,6 @@
 # What heaplog costs: every budget, measured against its counterpart in the same run.
 #   make bench                 all; ends with 1 when a budget is missed. Also in build/bench.txt and build/bench.json
-#   make bench BENCH="trees"   chosen ones: start write reap nx trees memory tasks machine calls exact dd report
+#   make bench BENCH="trees"   chosen ones: start write reap nx trees memory tasks machine busy calls exact dd report
 #   make tick                  the system calls of one settled look at a tree of ten processes
 #   make plot                  build/cost.svg: CPU time against the size of the tree, beside the peers
 # Times are CPU times wherever that is possible; other work on the machine shows in them nevertheless.
