@@ -245,13 +245,37 @@ static bool change_over(struct heaplog_tree *tree, struct member *member, bool m
 	return true;
 }
 
+/* In a tree that is neither small nor large: one that holds what it held at the last look, to the page, is asked for its
+ * mark at every other look, since status takes ten times as long as statm. */
+static bool may_wait(struct heaplog_tree *tree, struct member *member)
+{
+	const bool is_known = member->statm_fd >= 0;
+	uint64_t now;
+
+	/* Opened by number: it is the member's if status, which is read after that, still speaks. */
+	keep(tree, member, &member->statm_fd, "statm");
+	if (!is_known || member->waits || !member->reads || !member->own || !member->loaded || member->speaker) {
+		member->waits = false;
+		return false;
+	}
+	member->waits = tree_read_statm(member, &now) && now == member->resident;
+	return member->waits;
+}
+
 static void read_all(struct heaplog_tree *tree)
 {
 	const bool many = tree->count > MANY;
+	const bool some_wait = !many && tree->count > FEW && tree->options.metric == HEAPLOG_METRIC_RSS;
 
+	tree->waited = false;
 	for (size_t i = 0; i < tree->count;) {
 		struct member *member = &tree->members[i];
 
+		if (some_wait && may_wait(tree, member)) {
+			tree->waited = true;
+			i++;
+			continue;
+		}
 		if (!change_over(tree, member, many) ||
 		    !tree_read_memory(tree, member, !many || i % ROUND == tree->turn)) {
 			drop(tree, i);
@@ -308,7 +332,7 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 	/* A mark that was read in turn may be as old as a round: as long may what has gone since have been beside it.
 	 */
 	if (!many || tree->turn == 0) {
-		tree->gone_before = many ? tree->gone : 0;
+		tree->gone_before = many || tree->waited ? tree->gone : 0;
 		tree->gone = 0;
 	}
 	if (peak->top_stale)

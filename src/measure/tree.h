@@ -10,7 +10,7 @@ enum {
 	MEMBERS_FIRST = 64,
 	MANY = 250,          /* more members than this: statm every tick, status in turn */
 	ROUND = 16,          /* ticks of such a turn */
-	FEW = 32,            /* up to so many members a glance reads their memory */
+	FEW = 32,            /* up to so many members a glance reads their memory, and each look their marks */
 	FORK_NO_EXEC = 0x40, /* PF_FORKNOEXEC */
 	TREE_ENVIRONMENT = 1 << 18,
 };
@@ -23,6 +23,7 @@ struct member {
 	bool own;              /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
 	bool loaded;           /* it holds what a program does that has got to its main() */
 	bool reads;            /* its memory counted in this tick */
+	bool waits;            /* its mark was not asked for in this tick */
 	pid_t speaker;         /* its first thread has ended: another one, that says what it holds; 0: the first does */
 	unsigned thread_count; /* as status said last; 0: unknown */
 	unsigned kept;         /* children descriptors in use */
@@ -58,6 +59,7 @@ struct heaplog_tree {
 	unsigned budget, open;
 	unsigned threads;       /* children files that are kept */
 	unsigned turn;          /* of ROUND */
+	bool waited;            /* some marks are of the tick before */
 	bool unlisted;          /* a root has come: what it had spawned before is in its files */
 	bool changed;           /* a member came or went since the last tick */
 	bool no_children_files; /* a kernel without CONFIG_PROC_CHILDREN */
