@@ -1,6 +1,7 @@
 /* What a runner writes while the line of a finished task is awaited, where not every chunk is looked at with all care:
  * by its children, through descriptors that lead elsewhere by now, from memory that cannot be read.
- *   helper_awaited CASE     reused, turned: the file "elsewhere" takes what does not go to stdout; sink: stdout is to be
+ *   helper_awaited CASE [SECONDS]     SECONDS: how long a task lasts; 0.05
+ *                           reused, turned: the file "elsewhere" takes what does not go to stdout; sink: stdout is to be
  *                           /dev/null, and what is said goes to descriptor 9 */
 #include "runner.h"
 
@@ -15,9 +16,11 @@ static void write_text(int fd)
 		say("write failed");
 }
 
+static char *seconds = S("0.05");
+
 static void run(const char *project)
 {
-	wait_for(start_task(project, (char *[]){S("/bin/sleep"), S("0.05"), NULL}));
+	wait_for(start_task(project, (char *[]){S("/bin/sleep"), seconds, NULL}));
 }
 
 static void run_awaited(void)
@@ -139,6 +142,8 @@ int main(int argc, char **argv)
 {
 	const char *which = argc > 1 ? argv[1] : "";
 
+	if (argc > 2)
+		seconds = argv[2];
 	if (strcmp(which, "fork") == 0) {
 		child(fork);
 	} else if (strcmp(which, "vfork") == 0) {

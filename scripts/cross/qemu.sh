@@ -26,6 +26,10 @@ run)
 inside)
 	shift
 	mount --make-rprivate /
+	# The emulator tells a program its own start a tick late (/proc/PID/stat): a runner of this machine takes the board
+	# of one in here for one that was left behind. So the user's directory for boards is one of its own.
+	mkdir -p /tmp/heaplog-0
+	mount -t tmpfs -o mode=0700 tmpfs /tmp/heaplog-0
 	upper=$(mktemp -d)
 	ln -s /usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1 "$upper/ld-linux-aarch64.so.1"
 	ln -s /usr/aarch64-linux-gnu/lib "$upper/aarch64-linux-gnu"
