@@ -116,6 +116,15 @@ static void make_workspace(void)
 	put_file("node_modules/nx/package.json", "{\"name\": \"nx\", \"version\": \"22.7.12\"}");
 	assert_int_equal(symlink("../nx/bin/nx.js", "node_modules/.bin/nx"), 0);
 	put_file("package.json", scripts);
+	put_file("ci.sh", "#!/bin/sh\n# don't sudo nx\nset -eu\nfor p in a b; do\n\tnpx nx build $p # env -i nx\ndone\n"
+			  "sudo rm -rf cache\necho 'sudo\nnx'\n");
+	put_file("root.sh", "#!/usr/bin/env bash\nset -e\nif true; then\n\techo ok\n\tsudo \\\n\t  npx nx build\nfi\n");
+	put_file("clean.sh", "unset LD_PRELOAD\nexec npx nx build \"$@\"\n");
+	put_file("part.sh", "#!/bin/sh\nwipe() {\n\tunset LD_PRELOAD\n}\nnpx nx build\n");
+	put_file("heap.sh", "#!/bin/sh\nsudo -E heaplog npx nx build\n");
+	put_file("loop.sh", "./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh\n"
+			    "npm run loop; npm run loop; npm run loop; npm run loop; npm run loop; npm run loop\n");
+	put_file("make.sh", "#!/bin/sh\necho done\nrm -f x\n");
 }
 
 struct way {
@@ -156,6 +165,10 @@ static void test_broken_ways(void **state)
 	    {{"env", "-vuLD_PRELOAD", "npx", "nx"}, "env -u LD_PRELOAD takes the library out"},
 	    {{"bash", "-c", "unset LD_PRELOAD; nx"}, "unset LD_PRELOAD takes the library out"},
 	    {{"npm", "run", "unset"}, "unset LD_PRELOAD takes the library out"},
+	    {{"./root.sh"}, "root.sh > sudo > npx > "},
+	    {{"bash", "-euo", "pipefail", "root.sh"}, "sudo takes LD_PRELOAD out"},
+	    {{"sh", "clean.sh"}, "unset LD_PRELOAD takes the library out"},
+	    {{"env", "-i", "sh", "./ci.sh"}, "env -i empties"},
 	    {{"env", "LD_PRELOAD=", "npx", "nx"}, "LD_PRELOAD= stands in the place"},
 	    {{"sh", "-c", "export LD_PRELOAD=/usr/lib/other.so; nx"}, "other.so stands in the place"},
 	    {{"sh", "-c", "LD_PRELOAD= nx build"}, "LD_PRELOAD= stands in the place"},
@@ -222,6 +235,12 @@ static void test_sound_ways(void **state)
 	    {{"yarn", "run", "nx", "build"}, ".bin/nx"},
 	    {{"yarn", "run", "a:b"}, NULL},
 	    {{"npm", "run", "loop"}, NULL},
+	    {{"./ci.sh"}, ".bin/nx"},
+	    {{"bash", "-c", "./ci.sh"}, ".bin/nx"},
+	    {{"./part.sh"}, ".bin/nx"},
+	    {{"./heap.sh"}, "sudo > heaplog > npx > "},
+	    {{"./make.sh"}, NULL},
+	    {{"sh", "loop.sh"}, NULL},
 	    {{"npm", "run", "nosuch", "--workspaces"}, NULL},
 	    {{"sudo", "-n", "heaplog", "npx", "nx"}, "sudo > heaplog > npx > "},
 	    {{"sudo", "-E", "npx", "heaplog", "nx"}, "sudo > npx > heaplog > "},

@@ -9,9 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 8, MANIFEST_MAX = 1 << 20 };
+/* Scripts may call each other, and many times. */
+enum { DEPTH_MAX = 8, STEPS_MAX = 4096, MANIFEST_MAX = 1 << 20 };
 
 static bool inspect(struct search *search, size_t argc, char *const argv[], bool local);
+static bool inspect_shell(struct search *search, const char *text);
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	for (; *list; list++)
+		if (strcmp(word, *list) == 0)
+			return true;
+	return false;
+}
+
+static bool is_shell(const char *program)
+{
+	static const char *const names[] = {"sh", "bash", "dash", "zsh", "ksh", NULL};
+
+	return is_one_of(find_basename(program), names);
+}
 
 int runner_rank(const char *name)
 {
@@ -28,23 +45,24 @@ int runner_rank(const char *name)
 	return 0;
 }
 
-/* "node --max-old-space-size=8192 node_modules/nx/bin/nx.js": the script, NULL where there is none. */
+/* "node --max-old-space-size=8192 node_modules/nx/bin/nx.js", "bash -eu ci.sh": the script, NULL where there is none. */
 static const char *script_of(size_t argc, char *const argv[])
 {
 	static const char *const valued[] = {"-r", "--require", "--import", "--loader", "-C", "--conditions", NULL};
 
 	for (size_t i = 1; i < argc; i++) {
 		const char *word = argv[i];
-		bool takes_next = false;
 
 		if (word[0] != '-')
 			return word;
+		if (is_shell(argv[0])) {
+			i += word[strlen(word) - 1] == 'o'; /* -euo pipefail */
+			continue;
+		}
 		if (strcmp(word, "--eval") == 0 || strcmp(word, "--print") == 0 ||
 		    (word[1] != '-' && strpbrk(word, "ep")))
 			return NULL;
-		for (size_t option = 0; valued[option]; option++)
-			takes_next = takes_next || strcmp(word, valued[option]) == 0;
-		i += takes_next;
+		i += is_one_of(word, valued);
 	}
 	return NULL;
 }
@@ -61,7 +79,8 @@ static bool join(const struct search *search, const char *path, char joined[PATH
 /* argv[0] itself, or the script that is given to it by name. */
 static bool inspect_itself(struct search *search, size_t argc, char *const argv[], bool local)
 {
-	const char *script = runner_is_javascript(argv[0]) ? script_of(argc, argv) : NULL;
+	const bool javascript = runner_is_javascript(argv[0]);
+	const char *script = javascript || is_shell(argv[0]) ? script_of(argc, argv) : NULL;
 	const char *name = script ? find_basename(script) : NULL;
 	char joined[PATH_MAX], path[PATH_MAX];
 
@@ -71,8 +90,10 @@ static bool inspect_itself(struct search *search, size_t argc, char *const argv[
 		return false;
 	runner_note(search, script);
 	snprintf(search->runner->script, PATH_MAX, "%s", path);
-	snprintf(search->runner->name, RUNNER_NAME_MAX, "%.*s", (int)strcspn(name, "."), name);
-	return runner_inspect_package(search, path);
+	/* nx.js is Nx; what nx.sh is its commands tell. */
+	snprintf(search->runner->name, RUNNER_NAME_MAX, "%.*s", (int)(javascript ? strcspn(name, ".") : strlen(name)),
+		 name);
+	return javascript && runner_inspect_package(search, path);
 }
 
 /* What keeps a runner's peaks from being shown, in the order in which the doctor tells it; 0: nothing. What sudo does to
@@ -82,6 +103,59 @@ static int trouble_of(const struct runner *runner, int rank)
 	if (rank > 0 && (runner->way.loss != WAY_KEPT || !way_is_on(&runner->way)))
 		return 2;
 	return runner->reach != ELF_REACHED || *runner->missing;
+}
+
+static void keep_better(struct search *search, const struct runner *found, int rank)
+{
+	if (rank < search->least_rank || rank < search->best_rank)
+		return;
+	if (rank == search->best_rank) {
+		const int trouble = trouble_of(found, rank), best = trouble_of(search->best, rank);
+
+		/* Of those that are no runners ("cd web && ./build") the last. */
+		if (trouble == best ? rank > 1 : trouble < best)
+			return;
+	}
+	*search->best = *found;
+	search->best_rank = rank;
+}
+
+/* For the splitting into commands: without comments, and with continued lines in one. */
+static void join_lines(char *text)
+{
+	char quote = '\0', before = '\n';
+
+	for (char *at = text; *at; before = *at++) {
+		if (at[0] == '\\' && at[1] == '\n')
+			memset(at, ' ', 2);
+		else if (at[0] == '\\' && at[1] && quote != '\'')
+			at++;
+		else if (quote)
+			quote = *at == quote ? '\0' : quote;
+		else if (*at == '"' || *at == '\'')
+			quote = *at;
+		else if (*at == '#' && strchr(" \t\n;", before))
+			while (*at && *at != '\n')
+				*at++ = ' ';
+		if (!*at)
+			break;
+	}
+}
+
+/* The commands of a shell's script. What is no runner says nothing there: the script is all that is known then. */
+static void trace_file(struct search *search, const char *path)
+{
+	const int least = search->least_rank;
+	char *text = malloc(MANIFEST_MAX);
+
+	if (text && find_read(path, text, MANIFEST_MAX) > 0) {
+		join_lines(text);
+		search->least_rank = 1;
+		runner_note(search, path);
+		inspect_shell(search, text);
+		search->least_rank = least;
+	}
+	free(text);
 }
 
 /* A trace has come to the end of its way: the command is kept where it matters more than the best yet. missing: there is
@@ -110,17 +184,9 @@ static void trace_end(struct search *search, size_t argc, char *const argv[], bo
 	rank = *found.name ? runner_rank(found.name) : runner_rank(name);
 	if (!rank && !*found.name) /* cd and the like */
 		rank = -1;
-	if (rank == search->best_rank) {
-		const int trouble = trouble_of(&found, rank), best = trouble_of(search->best, rank);
-
-		/* Of those that are no runners ("cd web && ./build") the last. */
-		if (trouble == best ? rank > 1 : trouble < best)
-			return;
-	} else if (rank < search->best_rank) {
-		return;
-	}
-	*search->best = found;
-	search->best_rank = rank;
+	keep_better(search, &found, rank);
+	if (!rank && *found.script && is_shell(found.program) && !strstr(found.script, "/node_modules/"))
+		trace_file(search, found.script);
 }
 
 /* A shell's command, without the words that only join it to others. */
@@ -131,11 +197,8 @@ static bool visit_command(void *context, size_t argc, char *const argv[])
 	struct search *search = context;
 	size_t at = 0;
 
-	for (size_t i = 0; at < argc && joining[i]; i++)
-		if (strcmp(argv[at], joining[i]) == 0) {
-			at++;
-			i = 0;
-		}
+	while (at < argc && is_one_of(argv[at], joining))
+		at++;
 	if (at == argc || (search->traces && !search->subshell && !at && way_builtin(&search->way, argc, argv)))
 		return false;
 	return inspect(search, argc - at, argv + at, true);
@@ -243,8 +306,9 @@ static bool inspect(struct search *search, size_t argc, char *const argv[], bool
 	const size_t chain = strlen(search->runner->chain);
 	bool found;
 
-	if (search->depth == DEPTH_MAX)
+	if (search->depth == DEPTH_MAX || search->steps == STEPS_MAX)
 		return false;
+	search->steps++;
 	search->depth++;
 	found = step(search, argc, argv, local);
 	if (found)
@@ -273,8 +337,13 @@ void runner_trace(size_t argc, char *const argv[], const char *search_path, cons
 		  const struct elf *own, struct runner *runner)
 {
 	struct runner chain = {.reach = ELF_REACHED};
-	struct search search = {
-	    .path = search_path, .own = own, .runner = &chain, .traces = true, .best = runner, .best_rank = -2};
+	struct search search = {.path = search_path,
+				.own = own,
+				.runner = &chain,
+				.traces = true,
+				.best = runner,
+				.best_rank = -2,
+				.least_rank = -1};
 
 	*runner = (struct runner){.reach = ELF_REACHED};
 	way_begin(&search.way);

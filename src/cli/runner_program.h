@@ -9,10 +9,10 @@ struct search {
 	char directory[PATH_MAX]; /* where package.json is looked for */
 	const struct elf *own;
 	struct runner *runner; /* what is filled in */
-	int depth;
+	int depth, steps;
 	bool traces;         /* for runner_trace; the rest is its own */
 	struct runner *best; /* of what was seen */
-	int best_rank;
+	int best_rank, least_rank;
 	struct way way;       /* up to here */
 	const char *launcher; /* the npx or npm that is the nearest on the way */
 	bool subshell;        /* what this text sets may end with a part of it */
