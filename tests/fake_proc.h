@@ -22,7 +22,7 @@ void fake_last_pid(int pid);
 /* A tree over proc with so many descriptors to keep. */
 struct heaplog_tree *fake_tree_create(const char *proc, unsigned budget);
 
-/* A look, 30 ms after the one before. Returns the number of members. */
+/* A look, 110 ms after the one before. Returns the number of members. */
 size_t fake_tick(struct heaplog_tree *tree, struct heaplog_peak *peak);
 
 #endif

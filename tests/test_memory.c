@@ -78,6 +78,29 @@ static void test_before_exec(void **state)
 	heaplog_tree_destroy(tree);
 }
 
+/* A copy is no larger than its parent has ever been, though the parent may have given back what it still has; what is more
+ * is its own at once. */
+static void test_shrinking_parent(void **state)
+{
+	static const struct {
+		unsigned kb, sum;
+	} rows[] = {{190000, 100000}, {210000, 310000}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct heaplog_tree *tree = fake_tree_create("proc", 100);
+		struct heaplog_peak peak;
+
+		fake_process(1999999991, "perl", 0, 100000, "1999999992"); /* its mark is twice that */
+		fake_process(1999999992, "perl", 0x40, rows[i].kb, "");
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, 1999999991);
+		assert_int_equal(fake_tick(tree, &peak), 2);
+		assert_int_equal(peak.summary.current_bytes, rows[i].sum * 1024);
+		heaplog_tree_destroy(tree);
+	}
+}
+
 /* A child that the machine does not let run gets to its exec late, and is its parent's copy until then; one that has
  * worked, or that sleeps, does without an exec. */
 static void test_waits_before_exec(void **state)
@@ -244,8 +267,13 @@ static void test_pss(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_loading),  TORTURE(test_before_exec),          TORTURE(test_waits_before_exec),
-	    TORTURE(test_handover), TORTURE(test_exec_lowers_the_mark), TORTURE(test_pss),
+	    TORTURE(test_loading),
+	    TORTURE(test_before_exec),
+	    TORTURE(test_shrinking_parent),
+	    TORTURE(test_waits_before_exec),
+	    TORTURE(test_handover),
+	    TORTURE(test_exec_lowers_the_mark),
+	    TORTURE(test_pss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

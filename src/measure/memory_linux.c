@@ -12,14 +12,13 @@
 #include <unistd.h>
 
 enum {
-	SETTLED_MS = 25,   /* a fork that has not exec'ed after this does its work without */
+	SETTLED_MS = 100,  /* a fork that has not exec'ed after this does its work without */
 	WORKED_MS = 5,     /* unless it was kept from its first instructions: so much of a processor it must have had */
 	LOADED = 1 << 20,  /* bytes that every program holds once its libraries are there */
 	LOADING_MS = 1000, /* and one that holds less for so long (another libc) is loaded as well */
 };
 
-/* Without a kept descriptor the number may belong to another process by now. */
-static bool is_still(const struct heaplog_tree *tree, const struct member *member)
+bool tree_is_still(const struct heaplog_tree *tree, const struct member *member)
 {
 	const int kept = member->statm_fd >= 0 ? member->statm_fd : member->status_fd;
 	struct procfs_stat stat;
@@ -38,7 +37,7 @@ static ssize_t read_status(const struct heaplog_tree *tree, const struct member 
 	if (member->status_fd >= 0)
 		return procfs_read(member->status_fd, text, size, 0);
 	length = procfs_read_file(tree->proc, member->pid, "status", text, size);
-	return is_still(tree, member) ? length : -1;
+	return tree_is_still(tree, member) ? length : -1;
 }
 
 /* Where the kernel does not say whether two processes share their memory (no CONFIG_KCMP, some seccomp profiles): after
@@ -93,12 +92,14 @@ static bool shares_with_any(const struct heaplog_tree *tree, const struct member
 	return false;
 }
 
-static uint64_t resident_of(const struct heaplog_tree *tree, pid_t pid)
+/* The most that a copy of it can be. Not what it holds now: it may have given memory back after the fork (seen: 392 MB of
+ * 203, a parent that did so before its child's exec). */
+static uint64_t mark_of(const struct heaplog_tree *tree, pid_t pid)
 {
 	char text[4096];
 
 	return procfs_read_file(tree->proc, pid, "status", text, sizeof text) > 0
-		   ? procfs_field(text, "\nVmRSS:") * 1024
+		   ? procfs_field(text, "\nVmHWM:") * 1024
 		   : 0;
 }
 
@@ -126,7 +127,7 @@ static bool owns(const struct heaplog_tree *tree, const struct member *member, u
 		return false;
 	/* Of shares the child's are what its parent has less: both together are right from the first moment on. */
 	if (tree->options.metric == HEAPLOG_METRIC_RSS && (is_young || waits_for_its_turn(tree, member->pid, status))) {
-		const uint64_t copy = resident_of(tree, member->parent);
+		const uint64_t copy = mark_of(tree, member->parent);
 
 		if (!copy || resident <= copy + copy / 64 + MARGIN)
 			return false;
@@ -221,7 +222,7 @@ static pid_t read_by_thread(const struct heaplog_tree *tree, const struct member
 		return 0;
 	procfs_each_number(fd, visit_thread, &search);
 	procfs_close(fd);
-	return is_still(tree, member) ? search.found : 0;
+	return tree_is_still(tree, member) ? search.found : 0;
 }
 
 /* Proportional. Opened each time: the file stays with the memory that the process had when it was opened, across an exec.

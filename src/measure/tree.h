@@ -97,6 +97,9 @@ bool tree_is_member(const struct heaplog_tree *tree, pid_t pid);
 /* Returns 0 also when pid is a member already or has gone; -1: no memory. */
 int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root);
 
+/* Has the member's number not been given to another process since? Says true of a zombie. */
+bool tree_is_still(const struct heaplog_tree *tree, const struct member *member);
+
 void tree_forget_threads(struct heaplog_tree *tree, struct member *member);
 
 /* memory_linux.c: read the memory of a member. Returns false when it has gone. */

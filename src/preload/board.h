@@ -38,6 +38,7 @@ struct slot {
 	uint64_t key;          /* exact_key */
 	struct timespec start; /* CLOCK_REALTIME */
 	uint32_t origin;       /* task_name.origin */
+	bool announced;        /* HEAPLOG_EXACT: its program was told to register itself */
 	bool batch;            /* a worker of Nx for a batch of tasks: it has no name */
 	/* Offsets into the slot's text; 0: none (the text begins with an empty string). name: where it is not
 	 * project:target[:configuration]. */

@@ -59,6 +59,7 @@ static bool stays(struct launch *launch, pid_t pid, int directory, const char *f
 	launch->announced = heaplog_runtime.exact && atomic_load(&launch->slot->kind) == SLOT_TASK &&
 			    target_fits(directory, file, search) &&
 			    exact_announce(pid > 0 ? pid : 0, launch->slot->key);
+	launch->slot->announced = launch->announced;
 	return launch->announced;
 }
 

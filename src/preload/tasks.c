@@ -196,8 +196,11 @@ struct task *tasks_adopt(struct slot *slot)
 		}
 		if (!task)
 			task = make(slot, bulk);
-		if (task)
+		if (task) {
 			task->live++;
+			if (!slot->announced)
+				atomic_store(&task->missed, true);
+		}
 		atomic_store(&slot->task, task);
 		atomic_store(&slot->state, SLOT_ADOPTED);
 	}

@@ -43,7 +43,7 @@ struct task {
 	struct cause cause;
 	struct oom_watch oom;
 	_Atomic bool sent;   /* the runner sent it, or may have sent a process of it, a SIGKILL */
-	_Atomic bool missed; /* HEAPLOG_EXACT: a process could not say what it held */
+	_Atomic bool missed; /* a process could not say what it held, as none can without HEAPLOG_EXACT */
 	uint64_t peak_bytes; /* final */
 	/* The result fd: descriptor and inode, since the program may close all descriptors and use the number again. */
 	int fd;

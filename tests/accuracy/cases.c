@@ -77,16 +77,31 @@ static void await(_Atomic uint32_t *flag)
 		stage_sleep(0.5);
 }
 
+struct words {
+	char text[3][16];
+	char *argv[6];
+};
+
+static void put_words(struct words *words, const char *role, int child, int megabytes, int last)
+{
+	const int values[] = {child, megabytes, last};
+
+	words->argv[0] = (char *)(uintptr_t) "cases";
+	words->argv[1] = (char *)(uintptr_t)role;
+	for (int i = 0; i < 3; i++) {
+		snprintf(words->text[i], sizeof words->text[i], "%d", values[i]);
+		words->argv[2 + i] = words->text[i];
+	}
+	words->argv[5] = NULL;
+}
+
 static pid_t start(const char *role, int child, int megabytes, int last)
 {
-	char words[3][16];
-	char *argv[] = {(char *)(uintptr_t) "cases", (char *)(uintptr_t)role, words[0], words[1], words[2], NULL};
+	struct words words;
 	pid_t pid;
 
-	snprintf(words[0], sizeof words[0], "%d", child);
-	snprintf(words[1], sizeof words[1], "%d", megabytes);
-	snprintf(words[2], sizeof words[2], "%d", last);
-	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) != 0)
+	put_words(&words, role, child, megabytes, last);
+	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, words.argv, environ) != 0)
 		exit(93);
 	return pid;
 }
@@ -158,6 +173,32 @@ static void workers(void)
 	state(sum);
 	for (int i = 0; i < 3; i++)
 		release(i, pids[i]);
+}
+
+/* What the children hold until their exec is a copy of what the parent had. */
+static void forks(void)
+{
+	hold(100);
+	for (int i = 0; i < 50; i++) {
+		void *memory = hold(100);
+		struct words words;
+		pid_t pid;
+
+		state(resident(getpid()));
+		put_words(&words, "child", i, 0, 0);
+		pid = fork();
+		if (pid == 0) {
+			while (atomic_load(&stage->turn) != (uint32_t)i + 1)
+				stage_sleep(5);
+			execv("/proc/self/exe", words.argv);
+			_exit(95);
+		}
+		munmap(memory, (size_t)100 << 20);
+		atomic_store(&stage->turn, (uint32_t)i + 1);
+		await(&stage->holds[i]);
+		state(resident(getpid()) + resident(pid));
+		release(i, pid);
+	}
 }
 
 /* Beside idle processes two workers have one block in turn. It is mapped in one piece, as it is there already: between
@@ -304,6 +345,8 @@ int main(int argc, char **argv)
 		four(*name == 'f');
 	} else if (strcmp(name, "churn") == 0) {
 		one_after_another();
+	} else if (strcmp(name, "forks") == 0) {
+		forks();
 	} else if (strcmp(name, "workers") == 0) {
 		workers();
 	} else if (strcmp(name, "handover") == 0) {
