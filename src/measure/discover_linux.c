@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -261,20 +262,26 @@ static void forget_unseen(struct listing *listing)
 static void find_children(struct heaplog_tree *tree, size_t at)
 {
 	struct listing listing = {.tree = tree, .at = at};
-	const struct member *member = &tree->members[at];
+	struct member *member = &tree->members[at];
+	const int kept = member->tasks_fd;
 	int fd;
 
-	if (member->kept == 1 && member->children_tid[0] == member->pid &&
-	    procfs_threads(tree->proc, member->pid) == 1) {
+	if (member->kept == 1 && member->children_tid[0] == member->pid && procfs_threads(kept) == 1) {
 		read_children(tree, member->children_fd[0], member->pid);
 		return;
 	}
-	fd = procfs_open(tree->proc, member->pid, 0, "task", O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
+	fd = kept >= 0 ? kept : procfs_open(tree->proc, member->pid, 0, "task", O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || (kept >= 0 && syscall(SYS_lseek, fd, 0L, SEEK_SET) != 0))
 		return;
 	procfs_each_number(fd, visit_thread, &listing);
-	procfs_close(fd);
 	forget_unseen(&listing);
+	member = &tree->members[at]; /* the array may have moved */
+	if (kept < 0 && member->kept && tree->open < tree->budget) {
+		member->tasks_fd = fd;
+		tree->open++;
+	} else if (kept < 0) {
+		procfs_close(fd);
+	}
 }
 
 /* The orphans among the ids of this look. */

@@ -85,6 +85,7 @@ void tree_forget_threads(struct heaplog_tree *tree, struct member *member)
 {
 	for (unsigned i = 0; i < member->kept; i++)
 		close_kept(tree, &member->children_fd[i]);
+	close_kept(tree, &member->tasks_fd);
 	tree->threads -= member->kept;
 	member->kept = 0;
 }
@@ -157,7 +158,7 @@ int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
 	member->parent = parent;
 	member->is_root = is_root;
 	member->seen_ns = tree->now_ns;
-	member->status_fd = member->statm_fd = -1;
+	member->status_fd = member->statm_fd = member->tasks_fd = -1;
 	keep(tree, member, tree->count < MANY ? &member->status_fd : &member->statm_fd,
 	     tree->count < MANY ? "status" : "statm");
 	if (member->status_fd < 0 && member->statm_fd < 0) {

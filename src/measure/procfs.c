@@ -77,19 +77,15 @@ ssize_t procfs_read_file(const char *proc, pid_t pid, const char *file, char *te
 	return length;
 }
 
-unsigned procfs_threads(const char *proc, pid_t pid)
+unsigned procfs_threads(int fd)
 {
 #ifdef SYS_newfstatat /* where struct stat is the kernel's own */
-	char path[PROCFS_PATH_MAX + 32];
-	char *at = put(put(path, proc), "/");
 	struct stat status;
 
-	put(at + procfs_put_number(at, (uint64_t)pid), "/task");
-	if (syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0 && status.st_nlink > 2)
+	if (fd >= 0 && syscall(SYS_fstat, fd, &status) == 0 && status.st_nlink > 2)
 		return (unsigned)status.st_nlink - 2;
 #else
-	(void)proc;
-	(void)pid;
+	(void)fd;
 #endif
 	return 0;
 }

@@ -26,9 +26,9 @@ ssize_t procfs_read_file(const char *proc, pid_t pid, const char *file, char *te
 /* close; negative numbers are ignored. */
 void procfs_close(int fd);
 
-/* How many threads pid has, by the links of "<proc>/PID/task": two, and one for each. 0: it has gone, or the file system does
- * not say. */
-unsigned procfs_threads(const char *proc, pid_t pid);
+/* How many threads a process has, by the links of its directory "task": two, and one for each. 0: it has gone, or the file
+ * system does not say, or fd is negative. */
+unsigned procfs_threads(int fd);
 
 /* The number after name ("\nVmRSS:") in text; 0 where it is not there. */
 uint64_t procfs_field(const char *text, const char *name);

@@ -31,6 +31,7 @@ struct member {
 	uint64_t started;      /* field 22 of stat, where no descriptor is kept */
 	int status_fd;         /* -1: opened for each look */
 	int statm_fd;          /* -1: not kept */
+	int tasks_fd;          /* the directory of its threads; -1: not kept */
 	int children_fd[THREADS_KEPT];
 	pid_t children_tid[THREADS_KEPT];
 	uint64_t resident; /* in the metric */
