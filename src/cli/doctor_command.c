@@ -38,8 +38,9 @@ static bool needs_no_way(const struct runner *runner)
 static bool check_way(const struct runner *runner, const struct elf *own)
 {
 	const struct way *way = &runner->way;
-	/* One step alone says nothing that the words themselves do not. */
-	const bool long_way = strstr(runner->chain, " > ") != NULL;
+	/* "sudo: sudo takes ..." would say it twice. */
+	const char *first = find_basename(runner->chain);
+	const bool long_way = *first && strncmp(way->by, first, strlen(first)) != 0;
 	const char *chain = long_way ? runner->chain : "", *colon = long_way ? ": " : "", *by = way->by;
 
 	if (needs_no_way(runner))
