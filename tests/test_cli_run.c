@@ -650,6 +650,19 @@ static void test_layouts(void **state)
 		assert_memory_equal(result->output, command, strlen(command));
 		assert_true(atoi(result->output + strlen(command)) > 0); /* and it is loaded */
 	}
+	/* Installed anew it has the same path in LD_PRELOAD, where a blank stands in its own as well. */
+	{
+		char *argv[] = {copy, W("sh"), W("-c"), W("echo \"$LD_PRELOAD\""), NULL};
+		char *before;
+
+		snprintf(copy, sizeof copy, "%s/my project/bin/heaplog", directory);
+		before = strdup(torture_run(argv, surroundings(NULL))->output);
+		assert_non_null(before);
+		assert_non_null(strstr(before, "/heaplog/link-"));
+		assert_int_equal(system("cd 'my project/lib' && cp libheaplog.so new && mv new libheaplog.so"), 0);
+		assert_string_equal(torture_run(argv, surroundings(NULL))->output, before);
+		free(before);
+	}
 	/* Without one the command runs all the same, and we say so. */
 	assert_int_equal(system("rm -r usr/lib"), 0);
 	snprintf(copy, sizeof copy, "%s/usr/bin/heaplog", directory);

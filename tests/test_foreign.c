@@ -62,8 +62,8 @@ static void test_foreign(void **state)
 	    {"static", "gcc -static -o foreign foreign.c"},
 	    {"32 bit", "gcc -m32 -o foreign foreign.c"},
 	    {"32 bit, musl, static",
-	     "${HEAPLOG_ZIG:?} -target x86-linux-musl -o foreign foreign.c"}, /* make check-32 */
-	    {"musl of zig", "${HEAPLOG_ZIG:?} -target x86_64-linux-musl -dynamic -o foreign foreign.c"},
+	     "eval \"${HEAPLOG_ZIG:?}\" -target x86-linux-musl -o foreign foreign.c"}, /* make check-32 */
+	    {"musl of zig", "eval \"${HEAPLOG_ZIG:?}\" -target x86_64-linux-musl -dynamic -o foreign foreign.c"},
 	    {"AddressSanitizer", "gcc -fsanitize=address -o foreign foreign.c"},
 	    {"ThreadSanitizer", "gcc -fsanitize=thread -o foreign foreign.c"},
 	    {"Go", "HOME=$PWD GOFLAGS=-mod=mod GO111MODULE=off go build -o foreign foreign.go"},

@@ -6,9 +6,10 @@ CROSS_LINUX   := x86_64-linux-gnu.2.17 aarch64-linux-gnu.2.17 x86_64-linux-musl 
 CROSS_MACOS   := x86_64-macos.11.0 aarch64-macos.11.0
 CROSS_TARGETS := $(CROSS_LINUX) $(CROSS_MACOS)
 CROSS         := $(BUILD)/cross
+ZIG_CC        := '$(abspath $(ZIG_DIRECTORY))/bin/python' -m ziglang cc
 # make with the compiler for machine $(1)
 cross_make     = $(MAKE) --no-print-directory BUILD=$(CROSS)/$(1) TARGET=$(1) SCREEN=ansi DENSE= PREFIX=/usr \
-                 CC="$(abspath $(ZIG_DIRECTORY))/bin/python -m ziglang cc -target $(1)" CFLAGS="$(CFLAGS) -g0 -s"
+                 CC="$(ZIG_CC) -target $(1)" CFLAGS="$(CFLAGS) -g0 -s"
 
 .PHONY: cross zig cross-macos $(addprefix cross-,$(CROSS_TARGETS))
 cross: $(addprefix cross-,$(CROSS_LINUX)) cross-macos

@@ -1,6 +1,6 @@
 # The tests on other machines: musl on this processor, and aarch64 in an emulator.
 MUSL_BUILD := $(BUILD)/musl
-MUSL_CC    := $(abspath $(ZIG_DIRECTORY))/bin/python -m ziglang cc -target $(ARCH)-linux-musl
+MUSL_CC    := $(ZIG_CC) -target $(ARCH)-linux-musl
 musl_make   = $(MAKE) --no-print-directory BUILD=$(MUSL_BUILD) TARGET=$(ARCH)-linux-musl SCREEN=ansi DENSE= WERROR= \
               CC="$(MUSL_CC) -dynamic" CFLAGS="-isystem $(abspath $(MUSL_BUILD))/libs/include -L$(abspath $(MUSL_BUILD))/libs/lib"
 # What is left out, and why, stands in musl.skip and qemu.skip.
@@ -32,4 +32,4 @@ check-qemu:
 # Tasks of another word size, which the usual compiler here does not make.
 .PHONY: check-32
 check-32: zig test-build
-	$(Q)HEAPLOG_ZIG="$(abspath $(ZIG_DIRECTORY))/bin/python -m ziglang cc" BUILD=$(BUILD) sh tests/run.sh $(BUILD)/tests/test_foreign
+	$(Q)HEAPLOG_ZIG="$(ZIG_CC)" BUILD=$(BUILD) sh tests/run.sh $(BUILD)/tests/test_foreign

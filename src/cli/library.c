@@ -3,6 +3,7 @@
 #include "cli/find.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,13 +113,13 @@ int library_spell(const char *library, char path[PATH_MAX])
 	error = library_runtime_directory(directory);
 	if (error)
 		return error;
-	/* What tells apart two libraries of one user: the inode. Our name must stay the last component. */
-	struct stat status;
+	/* What tells apart two libraries of one user: their paths. One that is installed anew keeps its link, so that
+	 * there are as many as there are such paths. Our name must stay the last component. FNV-1a. */
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-	if (stat(library, &status) != 0)
-		return errno;
-	if ((size_t)snprintf(found, sizeof found, "%s/%lx-%lx", directory, (unsigned long)status.st_dev,
-			     (unsigned long)status.st_ino) >= sizeof found ||
+	for (const char *at = library; *at; at++)
+		hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+	if ((size_t)snprintf(found, sizeof found, "%s/link-%016" PRIx64, directory, hash) >= sizeof found ||
 	    strpbrk(found, ": \t\n$"))
 		return EINVAL;
 	if (mkdir(found, 0700) != 0 && errno != EEXIST)
