@@ -58,10 +58,10 @@ def ratios(ours, theirs):
 
 
 def start():
-    """A program that does nothing, with an empty library, with ours off, and on."""
+    """A program that does nothing: with nothing preloaded, with an empty library, with ours off, and on."""
     rounds, size = 3000, 150
     path = f"PATH={os.environ['PATH']}"
-    kinds = [f"{path},LD_PRELOAD={build}/tests/bench/empty.so", f"{path},LD_PRELOAD={build}/libheaplog.so",
+    kinds = [path, f"{path},LD_PRELOAD={build}/tests/bench/empty.so", f"{path},LD_PRELOAD={build}/libheaplog.so",
              f"{path},LD_PRELOAD={build}/libheaplog.so,NX_LOG_HEAP_USAGE=true"]
     output = subprocess.run([f"{build}/tests/bench/start", str(rounds), "/bin/true", *kinds], check=True,
                             capture_output=True, text=True).stdout
@@ -69,10 +69,12 @@ def start():
     for line in output.splitlines():
         kind, ns = line.split()
         times[int(kind)].append(int(ns))
-    empty, off, on = (blocks(one, size) for one in times)
+    bare, empty, off, on = (blocks(one, size) for one in times)
     row("process start, empty library", [ns / 1000 for ns in empty], "us")
     row("process start, heaplog off, against it", ratios(off, empty), "", 1.02)
     row("process start, heaplog on, against it", ratios(on, empty), "", 1.05)
+    for name, ours in ("an empty library", empty), ("heaplog off", off), ("heaplog on", on):
+        row(f"process start, {name}, against nothing preloaded", ratios(ours, bare), "")
 
 
 def calls(kind, count, library, state, settings):
