@@ -175,6 +175,46 @@ static void test_many(void **state)
 	}
 }
 
+/* Neither small nor large: the mark of one that holds what it held may be a look old, and then what has gone before it was
+ * read counts beside it. What moves is read at once. Whichever look the change falls into. */
+static void test_marks_wait(void **state)
+{
+	enum { COUNT = 40 };
+	char children[COUNT * 5 + 1] = "";
+
+	(void)state;
+	for (int i = 1; i < COUNT; i++)
+		sprintf(children + strlen(children), "%d ", 1000 + i);
+	for (int parity = 0; parity < 2; parity++) {
+		struct heaplog_tree *tree;
+		struct heaplog_peak peak;
+
+		for (int i = 0; i < COUNT; i++)
+			fake_child(1000 + i, 1000, 100, 100);
+		fake_put(1000, "task/1000/children", children);
+		fake_last_pid(1000 + COUNT);
+		tree = fake_tree_create("proc", 1000);
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, 1000);
+		for (int i = 0; i < 6 + parity; i++)
+			assert_int_equal(fake_tick(tree, &peak), COUNT);
+		fake_child(1007, 1000, 300, 300);
+		fake_tick(tree, &peak);
+		assert_int_equal(peak.summary.current_bytes, (COUNT * 100 + 200) * 1024);
+		fake_child(1007, 1000, 100, 100);
+		for (int i = 0; i < 3; i++)
+			fake_tick(tree, &peak);
+		fake_child(1030, 1000, 100, 9000);
+		fake_put(1020, "status", "");
+		fake_put(1020, "statm", "");
+		fake_tick(tree, &peak);
+		assert_int_equal(fake_tick(tree, &peak), COUNT - 1);
+		assert_int_equal(peak.summary.peak_bytes, 9000 * 1024);
+		assert_int_equal(peak.summary.peak_upper_bytes, (COUNT * 100 - 100 + 9000) * 1024);
+		heaplog_tree_destroy(tree);
+	}
+}
+
 /* Between two looks: nothing to see, memory that moves, a process that comes. */
 static void test_glance(void **state)
 {
@@ -324,11 +364,17 @@ static void test_forked_root_does_not_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_fake_tree),    TORTURE(test_without_children_files),
-	    TORTURE(test_new_ids),      TORTURE(test_threads),
-	    TORTURE(test_many),         TORTURE(test_glance),
-	    TORTURE(test_left),         TORTURE(test_foreign_proc),
-	    TORTURE(test_orphan_stays), TORTURE(test_forked_root_does_not_count),
+	    TORTURE(test_fake_tree),
+	    TORTURE(test_without_children_files),
+	    TORTURE(test_new_ids),
+	    TORTURE(test_threads),
+	    TORTURE(test_many),
+	    TORTURE(test_marks_wait),
+	    TORTURE(test_glance),
+	    TORTURE(test_left),
+	    TORTURE(test_foreign_proc),
+	    TORTURE(test_orphan_stays),
+	    TORTURE(test_forked_root_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
