@@ -27,9 +27,24 @@ fi
 # .bin: yarn 4 takes a program of any other name for JavaScript, unless it is one of the machine's own.
 install -m 755 "$root/scripts/npm/heaplog.sh" "$package/bin/heaplog.bin"
 install -m 644 "$root/include/heaplog.h" "$package/include/heaplog.h"
-install -m 644 "$root/README.md" "$root/LICENSE" "$root/CHANGELOG.md" "$package/"
+install -m 644 "$root/LICENSE" "$root/CHANGELOG.md" "$package/"
+(cd "$root" && git ls-files examples) | while read -r file; do
+	mode=644
+	[ ! -x "$root/$file" ] || mode=755
+	install -D -m $mode "$root/$file" "$package/$file"
+done
+# What is for those who have the source is no link here.
+sed 's/\[CONTRIBUTING\.md\](CONTRIBUTING\.md)/CONTRIBUTING.md of the source/' "$root/README.md" >"$package/README.md"
+chmod 644 "$package/README.md"
+grep -o ']([^)#]*)' "$package/README.md" | sed 's/^](//; s/)$//' | while read -r link; do
+	[ -e "$package/$link" ] || {
+		echo "package.sh: README.md has a link to $link, which is not in the package" >&2
+		exit 1
+	}
+done
 mkdir -p "$package/man"
 install -m 644 "$root"/src/cli/man/*.[17] "$package/man/"
+pages=$(cd "$package" && printf ', "%s"' man/*)
 cat >"$package/package.json" <<EOF
 {
   "name": "heaplog",
@@ -40,6 +55,7 @@ cat >"$package/package.json" <<EOF
   "os": [$systems],
   "cpu": ["x64", "arm64"],
   "bin": { "heaplog": "bin/heaplog.bin" },
+  "man": [${pages#, }],
   "preferUnplugged": true
 }
 EOF
