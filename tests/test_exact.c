@@ -277,6 +277,7 @@ static void test_says_exact(void **state)
 	    {"HEAPLOG_EXACT=1", "$TASK hold 100 300; ./static; true", "\"exact\":false"},
 	    {"HEAPLOG_EXACT=1", "$TASK hold 100 300; exec ./static", "\"exact\":false"},
 	    {"HEAPLOG_EXACT=1", "$TASK hold 100 300; $TASK kill 1 9; true", "\"exact\":false"},
+	    {"HEAPLOG_EXACT=1", "$TASK hold 100 1000 & $TASK hold 60 300", "\"exact\":false"}, /* one lives on */
 	};
 
 	assert_int_equal(system("echo 'int main(void){return 0;}' >static.c; cc -static -o static static.c"), 0);

@@ -256,8 +256,8 @@ static void test_left(void **state)
 	heaplog_tree_add_root(tree, 50);
 	heaplog_tree_add(tree, 60, 1);
 	assert_int_equal(fake_tick(tree, &peak), 2);
-	heaplog_tree_left(tree, &peak, 60, 500 * 1024, 500 * 1024, 1);
-	heaplog_tree_left(tree, &peak, 70, 300 * 1024, 300 * 1024, 1); /* that nobody had seen */
+	heaplog_tree_left(tree, &peak, 60, 500 * 1024, 500 * 1024, true, 1);
+	heaplog_tree_left(tree, &peak, 70, 300 * 1024, 300 * 1024, true, 1); /* that nobody had seen */
 	assert_int_equal(peak.summary.peak_bytes, 500 * 1024);
 	fake_tick(tree, &peak);
 	assert_int_equal(peak.summary.peak_upper_bytes, 900 * 1024);

@@ -129,6 +129,13 @@ void exact_forget(uint64_t key, pid_t pid)
 	(void)pid;
 }
 
+bool exact_has_left(uint64_t key, pid_t pid)
+{
+	(void)key;
+	(void)pid;
+	return false;
+}
+
 bool exact_is_complete(uint64_t key)
 {
 	(void)key;

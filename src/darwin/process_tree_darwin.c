@@ -128,13 +128,14 @@ bool heaplog_tree_takes(struct heaplog_tree *tree, pid_t pid, uint64_t now_ns)
 }
 
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
-		       uint64_t bound, uint64_t now_ns)
+		       uint64_t bound, bool ends, uint64_t now_ns)
 {
 	(void)tree;
 	(void)peak;
 	(void)pid;
 	(void)high_water;
 	(void)bound;
+	(void)ends;
 	(void)now_ns;
 }
 

@@ -22,6 +22,8 @@ struct heaplog_tree_options {
 	/* Which other runners have, or have had since this task began, a task that belongs would take for this one? Fills
 	 * owners, at most max; returns how many. NULL: nobody knows. */
 	unsigned (*rivals)(void *context, pid_t *owners, unsigned max);
+	/* A member, other than a root, has gone and was not heard of before (heaplog_tree_left). NULL: nobody asks. */
+	void (*gone)(void *context, pid_t pid);
 	void *context;
 };
 
@@ -42,10 +44,10 @@ bool heaplog_tree_takes(struct heaplog_tree *tree, pid_t pid, uint64_t now_ns);
 
 bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid);
 
-/* A process that leaves says the most that it has held, in bytes (0: it does not know), and what it cannot have held
- * more than. */
+/* A process that leaves (ends), or becomes another program, says the most that it has held, in bytes (0: it does not
+ * know), and what it cannot have held more than. */
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
-		       uint64_t bound, uint64_t now_ns);
+		       uint64_t bound, bool ends, uint64_t now_ns);
 
 /* One look: finds new descendants, drops the gone, reads the memory of all and accounts it in peak.
  * Returns the number of live members (0: none is left). *moved: the membership or the memory has changed since the last

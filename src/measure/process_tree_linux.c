@@ -94,6 +94,8 @@ static void drop(struct heaplog_tree *tree, size_t at)
 {
 	struct member *member = &tree->members[at];
 
+	if (tree->options.gone && !member->is_root && !member->heard)
+		tree->options.gone(tree->options.context, member->pid);
 	tree->gone += member->mark;
 	tree_forget_threads(tree, member);
 	close_kept(tree, &member->status_fd);
@@ -104,6 +106,7 @@ static void drop(struct heaplog_tree *tree, size_t at)
 
 void heaplog_tree_destroy(struct heaplog_tree *tree)
 {
+	tree->options.gone = NULL;
 	while (tree->count)
 		drop(tree, tree->count - 1);
 	procfs_close(tree->cursor.fd);
@@ -197,10 +200,12 @@ bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid)
 }
 
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
-		       uint64_t bound, uint64_t now_ns)
+		       uint64_t bound, bool ends, uint64_t now_ns)
 {
 	struct member *member = find(tree, pid);
 
+	if (member && ends)
+		member->heard = true;
 	/* Of what it ran, only what was never seen is news: it may have coincided with all that is alive now. */
 	if (member && bound > member->mark)
 		member->mark = bound;

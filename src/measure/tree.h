@@ -22,6 +22,7 @@ struct member {
 	bool execed;           /* has exec'ed since its fork */
 	bool own;              /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
 	bool loaded;           /* it holds what a program does that has got to its main() */
+	bool heard;            /* it has said what it held, and ends */
 	bool reads;            /* its memory counted in this tick */
 	bool waits;            /* its mark was not asked for in this tick */
 	pid_t speaker;         /* its first thread has ended: another one, that says what it holds; 0: the first does */

@@ -78,9 +78,11 @@ void exact_forget(uint64_t key, pid_t pid);
 /* The largest mark that has not been looked at yet. Bytes; 0: none. */
 uint64_t exact_largest(uint64_t key);
 
-/* Has each process with this key said what it held, but for those that still live? Not where one was killed, could not
- * register itself or found no place. What exact_heard has taken from the board is not asked again. Async-signal-safe,
- * changes errno. */
+/* Has pid left what it held, and nobody has heard it yet? */
+bool exact_has_left(uint64_t key, pid_t pid);
+
+/* Has each process with this key said what it held as it ended? Not where one lives still, was killed, could not register
+ * itself or found no place. What exact_heard has taken from the board is not asked again. Async-signal-safe. */
 bool exact_is_complete(uint64_t key);
 
 #endif

@@ -6,9 +6,6 @@
 #include "preload/futex.h"
 #include "preload/runtime.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t pid)
 {
 	const uint32_t used = atomic_load(&board->head.processes_used);
@@ -231,6 +228,18 @@ uint64_t exact_largest(uint64_t key)
 	return largest;
 }
 
+bool exact_has_left(uint64_t key, pid_t pid)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
+		if (atomic_load(&board->process[i].task) == key && atomic_load(&board->process[i].pid) == pid &&
+		    atomic_load(&board->process[i].state) == HEAPLOG_PROCESS_LEFT)
+			return true;
+	return false;
+}
+
 bool exact_is_complete(uint64_t key)
 {
 	struct heaplog_board *board = atomic_load(&heaplog_board_file);
@@ -244,8 +253,7 @@ bool exact_is_complete(uint64_t key)
 
 		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_ANNOUNCED)
 			continue;
-		if (atomic_load(&entry->hidden) || state == HEAPLOG_PROCESS_ANNOUNCED ||
-		    (state == HEAPLOG_PROCESS_LIVES && syscall(SYS_kill, atomic_load(&entry->pid), 0) != 0))
+		if (atomic_load(&entry->hidden) || state != HEAPLOG_PROCESS_LEFT)
 			return false;
 	}
 	return true;

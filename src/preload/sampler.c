@@ -95,7 +95,8 @@ static bool hear(const struct sampler *sampler, struct unit *unit, uint64_t now)
 			}
 			if (news[i].hidden)
 				atomic_store(&task->missed, true);
-			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, news[i].bound, now);
+			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, news[i].bound,
+					  news[i].left, now);
 			heard = heard || news[i].left || news[i].high_water;
 			if (news[i].left || heaplog_tree_has(unit->tree, news[i].pid))
 				continue;

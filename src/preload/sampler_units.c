@@ -1,6 +1,7 @@
 #include "preload/sampler_units.h"
 
 #include "preload/boards.h"
+#include "preload/exact.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
 
@@ -18,6 +19,15 @@ static unsigned descriptor_budget(void)
 	return (unsigned)(limit.rlim_cur > 8192 ? 8192 : limit.rlim_cur - 32);
 }
 
+/* HEAPLOG_EXACT: it was killed, or had never registered. */
+static void note_missed(void *context, pid_t pid)
+{
+	struct task *task = context;
+
+	if (!exact_has_left(task->key, pid))
+		atomic_store(&task->missed, true);
+}
+
 /* Take the task unless another thread has it. */
 static void take(struct sampler *sampler, struct task *task)
 {
@@ -29,6 +39,7 @@ static void take(struct sampler *sampler, struct task *task)
 	    .metric = heaplog_runtime.pss ? HEAPLOG_METRIC_PSS : HEAPLOG_METRIC_RSS,
 	    .belongs = heaplog_runtime.rule.preset == TASK_ALL ? NULL : tasks_has_environment,
 	    .rivals = boards_rivals,
+	    .gone = heaplog_runtime.exact ? note_missed : NULL,
 	    .context = task,
 	};
 
