@@ -3,14 +3,13 @@ import argparse
 import json
 import os
 import resource
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-from trees import ROOT, SETTLE, alone, children, descendants, orphans, runner, sampler_ns, tree, wait_until, watch
+from trees import ROOT, SETTLE, alone, descendants, orphans, runner, sampler_ns, tree, wait_until, watch
 
 lines, results, missed = [], {}, []
 
@@ -231,21 +230,6 @@ def busy():
         with runner(build, [command], **variables) as pid:
             wait_until(lambda: len(descendants(pid)) > 60, "the tree")
             row(f"a busy tree of 60, {name}", rate(pid), "ms/s", budget)
-
-
-def busy():
-    """A task in which about 150 processes a second start beside 60 that sleep: 2 % of a core for the early looks, and glances."""
-    script = 'n=0; while [ $((n += 1)) -le 60 ]; do sleep 1000 & done; while :; do /bin/true; sleep 0.005; done'
-    for name, more, budget in (
-            ("", {}, 30), (", pss", {"HEAPLOG_METRIC": "pss"}, 60), (", exact", {"HEAPLOG_EXACT": "1"}, 30),
-            (", exact, pss", {"HEAPLOG_EXACT": "1", "HEAPLOG_METRIC": "pss"}, None)):
-        with runner(build, [["setsid", "sh", "-c", script]], **more) as pid:
-            wait_until(lambda: len(descendants(pid)) > 60, "the tree")
-            group = children(pid)[0]
-            try:
-                row("a busy tree of 60" + name, rate(pid), "ms/s", budget)
-            finally:
-                os.killpg(group, signal.SIGKILL)
 
 
 def instructions(kind, library, off=False):
