@@ -110,7 +110,7 @@ static bool probe(struct heaplog_tree *tree, pid_t pid)
 		return true;
 	parent = (pid_t)procfs_field(text, "\nPPid:");
 	if (tree_is_member(tree, parent))
-		return tree_add(tree, pid, parent, false) == 0;
+		return tree_add_child(tree, pid, parent) == 0;
 	if (tree_is_ancestor(tree, parent) && tree_takes_orphan(tree, pid))
 		return tree_add(tree, pid, parent, false) == 0;
 	return true;
@@ -181,7 +181,7 @@ static bool each_child(struct heaplog_tree *tree, int fd, void (*visit)(struct h
 
 static void visit_child(struct heaplog_tree *tree, pid_t pid, const void *parent)
 {
-	tree_add(tree, pid, *(const pid_t *)parent, false);
+	tree_add_child(tree, pid, *(const pid_t *)parent);
 }
 
 static bool read_children(struct heaplog_tree *tree, int fd, pid_t parent)

@@ -149,10 +149,6 @@ int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
 
 	if (pid <= 0 || tree_is_member(tree, pid))
 		return 0;
-	/* Who has its parent's number may be the child of another process, where numbers come round within one look. */
-	member = find(tree, parent);
-	if (member && !tree_is_still(tree, member))
-		return 0;
 	if (!ensure_room(tree))
 		return -1;
 	member = &tree->members[tree->count];
@@ -172,6 +168,13 @@ int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root)
 	tree->count++;
 	tree->changed = true;
 	return 0;
+}
+
+int tree_add_child(struct heaplog_tree *tree, pid_t pid, pid_t parent)
+{
+	const struct member *member = tree_is_member(tree, pid) ? NULL : find(tree, parent);
+
+	return member && tree_is_still(tree, member) ? tree_add(tree, pid, parent, false) : 0;
 }
 
 int heaplog_tree_add_root(struct heaplog_tree *tree, pid_t pid)

@@ -88,7 +88,7 @@ void tree_scan_all(struct heaplog_tree *tree)
 		before = tree->count;
 		for (size_t i = 0; i < scan.count; i++)
 			if (tree_is_member(tree, scan.pairs[i].parent))
-				tree_add(tree, scan.pairs[i].pid, scan.pairs[i].parent, false);
+				tree_add_child(tree, scan.pairs[i].pid, scan.pairs[i].parent);
 	} while (tree->count > before);
 	atomic_store(&scan.owner, 0);
 }

@@ -99,6 +99,10 @@ bool tree_is_member(const struct heaplog_tree *tree, pid_t pid);
 /* Returns 0 also when pid is a member already or has gone; -1: no memory. */
 int tree_add(struct heaplog_tree *tree, pid_t pid, pid_t parent, bool is_root);
 
+/* The same of one that was found by its parent's number, where that still is the member's: numbers may come round within
+ * one look. */
+int tree_add_child(struct heaplog_tree *tree, pid_t pid, pid_t parent);
+
 /* Has the member's number not been given to another process since? Says true of a zombie. */
 bool tree_is_still(const struct heaplog_tree *tree, const struct member *member);
 
