@@ -122,6 +122,19 @@ static void make_workspace(void)
 	put_file("clean.sh", "unset LD_PRELOAD\nexec npx nx build \"$@\"\n");
 	put_file("part.sh", "#!/bin/sh\nwipe() {\n\tunset LD_PRELOAD\n}\nnpx nx build\n");
 	put_file("heap.sh", "#!/bin/sh\nsudo -E heaplog npx nx build\n");
+	put_file("usage.sh",
+		 "#!/bin/sh\ncat <<EOT\nto run as root:\nsudo nx run\nunset LD_PRELOAD\nEOT\nnpx nx run-many\n");
+	put_file("tabs.sh",
+		 "#!/bin/bash\nif true; then\n\tcat >x <<-\"E T\" <<'B'; rm x\n\tit's: env -i nx run\n\tE T\n"
+		 "\tE T\nsudo nx\nB\nfi\necho $((1<<2)) <<<x\nnpx nx build\n");
+	put_file("here.sh", "#!/bin/sh\ncat <<EOT\nEOT\nx=$((1<<EOT))\nsudo nx build\n");
+	put_file("print.sh",
+		 "#!/bin/bash\nv=$(env -i npx nx --version | grep -v \"a)\" # b)\n)\nw=`sudo nx report`\n"
+		 "h=$(cat <<EOT\n1) don't: sudo nx\nEOT\n)\necho \"$(sudo cat \"a b\"; sudo nx)\" $'don\\'t' \"x\"\n"
+		 "if [ -n \"$v\" ]; then\n\tunset LD_PRELOAD\nfi\n[ -z \"$w\" ] || unset LD_PRELOAD\n"
+		 "for i in 1; do\n\texport LD_PRELOAD=\ndone\nnpx nx build <(sudo nx graph)\n");
+	put_file("which.sh", "#!/bin/sh\nx=$(date)\nsudo \"$(which npx)\" nx build\n");
+	put_file("after.sh", "x=$(id -u)\nif [ $x = 0 ]; then\n\techo\nfi\nunset LD_PRELOAD\nnpx nx build\n");
 	put_file("loop.sh", "./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh; ./loop.sh\n"
 			    "npm run loop; npm run loop; npm run loop; npm run loop; npm run loop; npm run loop\n");
 	put_file("make.sh", "#!/bin/sh\necho done\nrm -f x\n");
@@ -168,6 +181,9 @@ static void test_broken_ways(void **state)
 	    {{"./root.sh"}, "root.sh > sudo > npx > "},
 	    {{"bash", "-euo", "pipefail", "root.sh"}, "sudo takes LD_PRELOAD out"},
 	    {{"sh", "clean.sh"}, "clean.sh > exec > npx > "},
+	    {{"./here.sh"}, "sudo takes LD_PRELOAD out"},
+	    {{"./which.sh"}, "which.sh > sudo > npx > "},
+	    {{"sh", "after.sh"}, "unset LD_PRELOAD takes the library out"},
 	    {{"env", "-i", "sh", "./ci.sh"}, "env -i empties"},
 	    {{"env", "LD_PRELOAD=", "npx", "nx"}, "LD_PRELOAD= stands in the place"},
 	    {{"sh", "-c", "export LD_PRELOAD=/usr/lib/other.so; nx"}, "other.so stands in the place"},
@@ -238,6 +254,10 @@ static void test_sound_ways(void **state)
 	    {{"./ci.sh"}, ".bin/nx"},
 	    {{"bash", "-c", "./ci.sh"}, ".bin/nx"},
 	    {{"./part.sh"}, ".bin/nx"},
+	    {{"./usage.sh"}, ".bin/nx"},
+	    {{"./tabs.sh"}, ".bin/nx"},
+	    {{"./print.sh"}, ".bin/nx"},
+	    {{"bash", "-c", "x=$(env -i npx nx --version); npx nx run-many"}, ".bin/nx"},
 	    {{"./heap.sh"}, "sudo > heaplog > npx > "},
 	    {{"./make.sh"}, NULL},
 	    {{"sh", "loop.sh"}, NULL},

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/resolve.h"
 #include "cli/shebang.h"
+#include "cli/shell_text.h"
 
 #include <elf.h>
 #include <sys/stat.h>
@@ -230,6 +231,58 @@ static void test_shell_commands(void **state)
 	static char found[FOUND];
 	launcher_each_command(line, collect, found); /* no overrun: the sanitizers look */
 	free(line);
+}
+
+static void check_clean(const char *shell, const char *expected)
+{
+	char *text = strdup(shell); /* of that size: the sanitizers see what is read or written beyond */
+
+	shell_text_clean(text);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void test_shell_text(void **state)
+{
+	(void)state;
+	check_clean("", "");
+	check_clean("nx build # all\n# it's\nnx lint", "nx build \n\nnx lint");
+	check_clean("nx \\\n  build '#a' a#b $# \\# c", "nx   build '#a' a#b $# \\# c");
+	check_clean("a $(b (c) ')' # )\n) d `e \\` f` \"$(g \"h)\")\" '$(i)' \\$(j)", "a $ d $ \"$\" '$(i)' \\$(j)");
+	check_clean("diff <(a) >(b) \"<(c)\"", "diff $ $ \"<(c)\"");
+	check_clean("$(which nx) a; `command -v npx` $(which $x) $(which a b)", "nx a; npx $ $");
+	check_clean("echo $'it\\'s' x", "echo 'its' x");
+	check_clean("cat <<A <<-'B C'\na $(\nA\n\tb '\n\tB C\nnx", "cat <<A <<-'B C'\nnx");
+	check_clean("cat <<\\E | nx\n E\nE \nE", "cat <<\\E | nx\n");
+	check_clean("cat <<E\nnx\n", "cat <<E\nnx\n");
+	check_clean("x=$((1<<2)); ((y = 1 << z))\ncat <<<x\nx", "x=$; ((y = 1 << z))\ncat <<<x\nx");
+	check_clean("x=$(cat <<E\n) don't\nE\n) y", "x=$ y");
+	check_clean("a $(b", "a $");
+	check_clean("a 'b", "a 'b");
+	check_clean("a \"b $(c", "a \"b $");
+	check_clean("a `", "a $");
+	check_clean("a \\", "a \\");
+	check_clean("a <<", "a <<");
+	check_clean("a $", "a $");
+}
+
+/* Nothing of what may stand in a file takes long or leads beyond it. */
+static void test_shell_text_bounds(void **state)
+{
+	static const char *const parts[] = {"<<a\n", "$(", "$(<<a)", "\"$(", "`", "'", "<<-'", "\\", "$'\\"};
+	const size_t size = 200000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		char *text = malloc(size + 1);
+
+		for (size_t at = 0; at < size; at++)
+			text[at] = parts[i][at % strlen(parts[i])];
+		text[size] = '\0';
+		shell_text_clean(text);
+		assert_true(strlen(text) <= size);
+		free(text);
+	}
 }
 
 /* What the doctor makes of one step; loss: what becomes of LD_PRELOAD. rest: the words or the text that it leads to. */
@@ -497,9 +550,17 @@ static void test_elf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_shebang),   cmocka_unit_test(test_shim),           TORTURE(test_resolve),
-	    cmocka_unit_test(test_launchers), cmocka_unit_test(test_shell_commands), cmocka_unit_test(test_way),
-	    cmocka_unit_test(test_flag),      cmocka_unit_test(test_options),        cmocka_unit_test(test_join),
+	    cmocka_unit_test(test_shebang),
+	    cmocka_unit_test(test_shim),
+	    TORTURE(test_resolve),
+	    cmocka_unit_test(test_launchers),
+	    cmocka_unit_test(test_shell_commands),
+	    cmocka_unit_test(test_shell_text),
+	    cmocka_unit_test(test_shell_text_bounds),
+	    cmocka_unit_test(test_way),
+	    cmocka_unit_test(test_flag),
+	    cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_join),
 	    cmocka_unit_test(test_elf),
 	};
 

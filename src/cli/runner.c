@@ -3,6 +3,7 @@
 #include "cli/find.h"
 #include "cli/launcher.h"
 #include "cli/runner_program.h"
+#include "cli/shell_text.h"
 #include "heaplog.h"
 
 #include <stdio.h>
@@ -120,28 +121,6 @@ static void keep_better(struct search *search, const struct runner *found, int r
 	search->best_rank = rank;
 }
 
-/* For the splitting into commands: without comments, and with continued lines in one. */
-static void join_lines(char *text)
-{
-	char quote = '\0', before = '\n';
-
-	for (char *at = text; *at; before = *at++) {
-		if (at[0] == '\\' && at[1] == '\n')
-			memset(at, ' ', 2);
-		else if (at[0] == '\\' && at[1] && quote != '\'')
-			at++;
-		else if (quote)
-			quote = *at == quote ? '\0' : quote;
-		else if (*at == '"' || *at == '\'')
-			quote = *at;
-		else if (*at == '#' && strchr(" \t\n;", before))
-			while (*at && *at != '\n')
-				*at++ = ' ';
-		if (!*at)
-			break;
-	}
-}
-
 /* The commands of a shell's script. What is no runner says nothing there: the script is all that is known then. */
 static void trace_file(struct search *search, const char *path)
 {
@@ -149,7 +128,6 @@ static void trace_file(struct search *search, const char *path)
 	char *text = malloc(MANIFEST_MAX);
 
 	if (text && find_read(path, text, MANIFEST_MAX) > 0) {
-		join_lines(text);
 		search->least_rank = 1;
 		runner_note(search, path);
 		inspect_shell(search, text);
@@ -189,29 +167,47 @@ static void trace_end(struct search *search, size_t argc, char *const argv[], bo
 		trace_file(search, found.script);
 }
 
-/* A shell's command, without the words that only join it to others. */
+/* A shell's command, without the words that only join it to others. What is set or unset under a condition may not be. */
 static bool visit_command(void *context, size_t argc, char *const argv[])
 {
 	static const char *const joining[] = {"if", "then", "elif", "else", "while", "until",
 					      "do", "!",    "{",    "time", NULL};
+	static const char *const opening[] = {"if", "while", "until", "{", "for", "case", "select", NULL};
+	static const char *const closing[] = {"fi", "done", "esac", "}", NULL};
+	static const char *const tests[] = {"[", "[[", "test", NULL};
 	struct search *search = context;
+	const bool conditional = search->subshell || search->tested;
 	size_t at = 0;
 
-	while (at < argc && is_one_of(argv[at], joining))
-		at++;
-	if (at == argc || (search->traces && !search->subshell && !at && way_builtin(&search->way, argc, argv)))
+	for (; at < argc && is_one_of(argv[at], joining); at++)
+		search->blocks += is_one_of(argv[at], opening);
+	search->tested = at < argc && is_one_of(argv[at], tests);
+	if (at == argc)
+		return false;
+	search->blocks += is_one_of(argv[at], opening);
+	search->blocks -= search->blocks && is_one_of(argv[at], closing);
+	if (search->traces && !conditional && !search->blocks && !at && way_builtin(&search->way, argc, argv))
 		return false;
 	return inspect(search, argc - at, argv + at, true);
 }
 
 static bool inspect_shell(struct search *search, const char *text)
 {
-	const bool outer = search->subshell;
+	const struct search outer = *search;
+	char *commands = strdup(text);
 	bool found;
 
-	search->subshell = strchr(text, '(') != NULL;
-	found = launcher_each_command(text, visit_command, search);
-	search->subshell = outer;
+	if (!commands)
+		return false;
+	shell_text_clean(commands);
+	search->subshell = strchr(commands, '(') != NULL;
+	search->blocks = 0;
+	search->tested = false;
+	found = launcher_each_command(commands, visit_command, search);
+	search->subshell = outer.subshell;
+	search->blocks = outer.blocks;
+	search->tested = outer.tested;
+	free(commands);
 	return found;
 }
 

@@ -16,6 +16,8 @@ struct search {
 	struct way way;       /* up to here */
 	const char *launcher; /* the npx or npm that is the nearest on the way */
 	bool subshell;        /* what this text sets may end with a part of it */
+	unsigned blocks;      /* "if", "for" and the like around this place of it */
+	bool tested;          /* behind "[ ... ] &&" */
 };
 
 /* One more step of the chain. */
