@@ -215,13 +215,54 @@ static int try_without_proc(const char *set_up)
 	return !enter(0) || mount("tmpfs", "/proc", "tmpfs", 0, NULL) != 0 ? 77 : says(set_up, "is not mounted", NULL);
 }
 
+/* What the test was started with besides counts as well. */
+#define CLOSED "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; "
+
+/* The doctor, limited by a command before it. */
+static const struct torture_result *run_limited(const char *limit, const char *limited)
+{
+	char *argv[] = {W("/bin/sh"), W("-c"), W(limit), heaplog(), W(limited), NULL};
+
+	return torture_run(argv, (char *[]){W("PATH=/usr/local/bin:/usr/bin:/bin"), NULL});
+}
+
+/* No other cause is named than the limit. */
+static int limit_alone(const char *set_up, const char *text, const struct torture_result *result)
+{
+	const char *first = strstr(result->output, "wrong");
+
+	return doctor_names(set_up, "wrong", text, result) && !strstr(first + 1, "wrong") &&
+		       !strstr(result->output, "no shared library")
+		   ? 0
+		   : 1;
+}
+
 static int try_descriptors(const char *set_up)
 {
-	const struct torture_result *result;
-	char *argv[] = {W("/bin/sh"), W("-c"), W("ulimit -n 4; exec \"$0\" doctor"), heaplog(), NULL};
+	return limit_alone(set_up, "limit", run_limited(CLOSED "ulimit -n 4; exec \"$0\" doctor", NULL));
+}
 
-	result = torture_run(argv, (char *[]){W("PATH=/bin"), NULL});
-	return doctor_names(set_up, "wrong", "limit", result) && !strstr(result->output, "no shared library") ? 0 : 1;
+static int try_five_descriptors(const char *set_up)
+{
+	return limit_alone(set_up, "limit", run_limited(CLOSED "ulimit -n 5; exec \"$0\" doctor", NULL));
+}
+
+static int try_descriptors_of_node(const char *set_up)
+{
+	if (system("command -v node >/dev/null") != 0)
+		return 77;
+	return limit_alone(set_up, "files that can be opened (ulimit -n)",
+			   run_limited(CLOSED "ulimit -n 12; exec \"$0\" doctor \"$1\"", "node"));
+}
+
+/* Root may have as many as it likes. */
+static int try_processes(const char *set_up)
+{
+	if (system("command -v prlimit >/dev/null") != 0 ||
+	    (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) || access(heaplog(), X_OK) != 0)
+		return 77;
+	return limit_alone(set_up, "no process can be made",
+			   run_limited("exec prlimit --nproc=0 \"$0\" doctor npx nx", NULL));
 }
 
 static int try_address_space(const char *set_up)
@@ -270,6 +311,9 @@ static void test_machine(void **state)
 	expect_in_child("/proc of another pid namespace", try_other_processes);
 	expect_in_child("no /proc", try_without_proc);
 	expect_in_child("four descriptors (ulimit -n)", try_descriptors);
+	expect_in_child("five descriptors (ulimit -n)", try_five_descriptors);
+	expect_in_child("twelve descriptors (ulimit -n), too few for node", try_descriptors_of_node);
+	expect_in_child("no process may be made (ulimit -u)", try_processes);
 	expect_in_child("a filter that forbids a table of descriptors of one's own", try_filter);
 	expect_in_child("a filter that forbids memfd_create", try_filter_memfd);
 	expect_in_child("2 GB of address space (ulimit -v)", try_address_space);

@@ -44,7 +44,7 @@ int cmd_doctor(int argc, char **argv)
 {
 	char self[PATH_MAX], library[PATH_MAX];
 	struct elf own = {.is_elf = false};
-	bool found, preloaded, with_node = false;
+	bool found, preloaded, room, with_node = false;
 
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return arguments_help(help);
@@ -76,13 +76,13 @@ int cmd_doctor(int argc, char **argv)
 	else
 		found = doctor_check_library("library", library, &own);
 	preloaded = doctor_check_environment(&own, found ? library : NULL);
-	doctor_check_machine();
+	room = doctor_check_machine();
 	if (argc > 1)
 		with_node = doctor_check_command((size_t)argc - 1, argv + 1, &own);
 	else
 		doctor_say(DOCTOR_NOTE, "command", "none given: heaplog doctor COMMAND... looks at that as well");
 	/* The user's LD_PRELOAD where it names us: that is what is to be tried. */
-	if (preloaded || found)
+	if (room && (preloaded || found))
 		doctor_check_trial(self, preloaded ? NULL : library, with_node);
 	if (!arguments_flush("heaplog doctor"))
 		return CLI_USAGE;

@@ -17,8 +17,16 @@ enum verdict {
 /* Print one finding: "wrong  LD_PRELOAD   ..." */
 void doctor_say(enum verdict verdict, const char *topic, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The machine: /proc, the system calls that the library needs. Forks children of its own. */
-void doctor_check_machine(void);
+/* The machine: limits, /proc, the system calls that the library needs. Forks children of its own. Returns false when there
+ * can be none, so that nothing can be tried. */
+bool doctor_check_machine(void);
+
+/* A part of it: how many descriptors and processes may there be? Returns whether there is room to look on. */
+bool doctor_check_limits(void);
+
+/* After that: what there is little of, as the end of a sentence, for where a trial fails; "" where there is enough. Static
+ * storage. */
+const char *doctor_shortage(void);
 
 /* LD_PRELOAD, the switches and the other variables. library: the one that belongs to this command, or NULL.
  * Returns whether LD_PRELOAD names a library of ours. */

@@ -11,15 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* 64 times the library's board: has_room() in preload/board.c. */
-static const uint64_t address_space_min = UINT64_C(2440) << 20;
 
 /* The options of /proc's own mount, and what they hide; "" where nothing is hidden. */
 static void read_hidepid(char *hidepid, size_t size)
@@ -99,25 +95,6 @@ static void check_proc(void)
 		;
 }
 
-/* Limits that programs inherit. */
-static void check_limits(void)
-{
-	struct rlimit limit;
-	int pair[2];
-
-	if (pipe(pair) == 0) {
-		close(pair[0]);
-		close(pair[1]);
-	} else {
-		doctor_say(DOCTOR_WRONG, "limit", "%s: raise the number of descriptors that may be open (ulimit -n)",
-			   strerror(errno));
-	}
-	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < address_space_min)
-		doctor_say(DOCTOR_WRONG, "limit",
-			   "the address space is limited to %ju MB (ulimit -v): below %ju MB nothing is measured",
-			   (uintmax_t)(limit.rlim_cur >> 20), (uintmax_t)(address_space_min >> 20));
-}
-
 /* In a child, so that it is not us who lose descriptors. */
 static bool works_in_child(int (*try)(void))
 {
@@ -172,9 +149,12 @@ static void check_kernel(void)
 		doctor_say(DOCTOR_GOOD, "kernel", "Linux %s", name.release);
 }
 
-void doctor_check_machine(void)
+bool doctor_check_machine(void)
 {
-	check_limits();
+	/* Without children of our own every answer below would be a wrong one. */
+	if (!doctor_check_limits())
+		return false;
 	check_proc();
 	check_kernel();
+	return true;
 }

@@ -105,12 +105,13 @@ static void judge(const char *who, int status, const char *text)
 	else if (loader)
 		doctor_say(DOCTOR_WRONG, "trial", "%s: the loader says %.*s", who, (int)strcspn(loader, "\n"), loader);
 	else if (WIFSIGNALED(status))
-		doctor_say(DOCTOR_WRONG, "trial", "%s was ended by signal %d (%s)", who, WTERMSIG(status),
-			   strsignal(WTERMSIG(status)));
+		doctor_say(DOCTOR_WRONG, "trial", "%s was ended by signal %d (%s)%s", who, WTERMSIG(status),
+			   strsignal(WTERMSIG(status)), doctor_shortage());
 	else if (status == -1 || WEXITSTATUS(status) == 127)
-		doctor_say(DOCTOR_WRONG, "trial", "%s could not be run", who);
+		doctor_say(DOCTOR_WRONG, "trial", "%s could not be run%s", who, doctor_shortage());
 	else
-		doctor_say(DOCTOR_WRONG, "trial", "%s ran a task with the library, and no peak was shown", who);
+		doctor_say(DOCTOR_WRONG, "trial", "%s ran a task with the library, and no peak was shown%s", who,
+			   doctor_shortage());
 }
 
 void doctor_check_trial(const char *self, const char *library, bool with_node)
