@@ -96,6 +96,25 @@ static void test_library(void **state)
 	conclude();
 }
 
+/* make, and then make install with another LIBDIR: the command looks where the library is then. */
+static void test_place(void **state)
+{
+	static const char *const places[] = {"/one/lib", "/two/lib64"};
+	char line[2000], directory[400];
+
+	(void)state;
+	if (torture_sanitized() || system("command -v make >/dev/null") != 0)
+		skip();
+	assert_non_null(getcwd(directory, sizeof directory));
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(line, sizeof line,
+			 "env -u MAKEFLAGS -u MAKELEVEL make -s -C \"$HEAPLOG_FIXTURES/../..\" BUILD=%s/b LIBDIR=%s "
+			 "%s/b/src/cli/library.c.o >/dev/null && grep -q %s/libheaplog.so b/src/cli/library.c.o",
+			 directory, places[i], directory, places[i]);
+		assert_int_equal(system(line), 0);
+	}
+}
+
 /* In a child, whose limits and namespaces end with it. try returns its exit status, 77: cannot be set up here; it must
  * not assert, which would go on with the tests in the child. */
 static void expect_in_child(const char *set_up, int (*try)(const char *))
@@ -323,10 +342,8 @@ static void test_machine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_well),
-	    TORTURE(test_environment),
-	    TORTURE(test_library),
-	    TORTURE(test_machine),
+	    TORTURE(test_well),  TORTURE(test_environment), TORTURE(test_library),
+	    TORTURE(test_place), TORTURE(test_machine),
 	};
 
 	return cmocka_run_group_tests_name("cli_doctor", tests, NULL, NULL);

@@ -7,7 +7,7 @@ DIST := heaplog-$(VERSION)
 dist: $(BUILD)/$(DIST).tar.gz
 $(BUILD)/$(DIST).tar.gz:
 	@mkdir -p $(@D)
-	git -c tar.umask=0022 -c core.autocrlf=false -c core.eol=lf archive --format=tar --prefix=$(DIST)/ -o $(BUILD)/$(DIST).tar HEAD
+	git -c tar.umask=0022 -c core.autocrlf=false -c core.eol=lf -c core.attributesFile=/dev/null archive --format=tar --prefix=$(DIST)/ -o $(BUILD)/$(DIST).tar HEAD
 	gzip -9nf $(BUILD)/$(DIST).tar
 	sha256sum $@
 

@@ -12,6 +12,12 @@ MAN       := $(wildcard src/cli/man/*.[17])
 
 # Where `make install` puts the library: the last place where the command looks for it.
 $(BUILD)/src/cli/library.c.o: override CFLAGS += -DHEAPLOG_LIBDIR='"$(LIBDIR)"'
+# `make && make install LIBDIR=...` is two calls: where it is another one now, that file is made again.
+$(BUILD)/src/cli/library.c.o: $(BUILD)/libdir
+.PHONY: libdir
+$(BUILD)/libdir: libdir
+	@mkdir -p $(@D)
+	@[ "$$(cat $@ 2>/dev/null)" = '$(LIBDIR)' ] || printf '%s\n' '$(LIBDIR)' >$@
 
 all test-build: $(HEAPLOG)
 $(HEAPLOG): $(CLI_OBJ)

@@ -70,9 +70,8 @@ int cmd_doctor(int argc, char **argv)
 	found = library_find(self, library) == 0;
 	if (!found)
 		doctor_say(DOCTOR_WRONG, "library",
-			   "%s is not there, nor anywhere else where this command looks; "
-			   "make install puts both in their places",
-			   library);
+			   "%s is not there, nor %s, nor beside this command; make install puts both in their places",
+			   library, library_installed);
 	else
 		found = doctor_check_library("library", library, &own);
 	preloaded = doctor_check_environment(&own, found ? library : NULL);

@@ -18,6 +18,9 @@
 #define HEAPLOG_LIBDIR "/usr/local/lib"
 #endif
 
+/* LIBDIR may be anything, /usr/lib/x86_64-linux-gnu for one. */
+const char library_installed[] = HEAPLOG_LIBDIR "/" LIBRARY_NAME;
+
 int library_self(char path[PATH_MAX])
 {
 #ifdef __APPLE__
@@ -46,8 +49,7 @@ int library_find(const char *self, char path[PATH_MAX])
 			sizeof place &&
 		    access(place, F_OK) == 0 && realpath(place, path))
 			return 0;
-	/* LIBDIR may be anything, /usr/lib/x86_64-linux-gnu for one. */
-	if (realpath(HEAPLOG_LIBDIR "/" LIBRARY_NAME, path))
+	if (realpath(library_installed, path))
 		return 0;
 	snprintf(path, PATH_MAX, "%.*s../lib/" LIBRARY_NAME, length, self);
 	return ENOENT;

@@ -21,6 +21,9 @@ int library_self(char path[PATH_MAX]);
  * ENOENT; then path is the first place that was looked at. */
 int library_find(const char *self, char path[PATH_MAX]);
 
+/* Where this build's `make install` puts it: the last place that is looked at. */
+extern const char library_installed[];
+
 /* The value of LD_PRELOAD with library in it. before: the user's value (NULL or "": none), which stays as it is with
  * ours at the end: a sanitizer's runtime insists on being first. Where a library of our name is there already, that
  * stays the only one. Returns the length, or 0 when it does not fit into size bytes at text. Pure. */

@@ -96,7 +96,8 @@ static bool put_library(const struct run_options *options)
 		complain(
 		    "cannot tell where heaplog itself is (/proc/self/exe): the command runs without " LIBRARY_NAME);
 	else if (library_find(self, library) != 0)
-		complain("cannot find " LIBRARY_NAME " (looked for %s); the command runs without it", library);
+		complain("cannot find " LIBRARY_NAME " (looked for %s and %s); the command runs without it", library,
+			 library_installed);
 	else if ((error = library_spell(library, spelt)) != 0)
 		complain("%s: a preloaded library's path cannot hold blanks, colons or '$', and no link to it can be "
 			 "made: %s; the command runs without it",
