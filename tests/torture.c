@@ -11,12 +11,14 @@ static void skipped(void **state)
 	skip();
 }
 
+/* TORTURE_SKIP: "PROGRAM/TEST PROGRAM/TEST". */
 CMUnitTestFunction torture_chosen(const char *name, CMUnitTestFunction test)
 {
 	const char *list = getenv("TORTURE_SKIP");
-	const size_t length = strlen(name);
+	char both[256];
+	const size_t length = (size_t)snprintf(both, sizeof both, "%s/%s", program_invocation_short_name, name);
 
-	for (const char *at = list; at && (at = strstr(at, name)); at += length)
+	for (const char *at = list; at && (at = strstr(at, both)); at += length)
 		if ((at == list || at[-1] == ' ') && (at[length] == '\0' || at[length] == ' '))
 			return skipped;
 	return test;

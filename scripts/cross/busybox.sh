@@ -33,7 +33,7 @@ EOF
 chmod +x "$out/cc"
 mkdir -p "$out/objects"
 make -s -C "$root/build/cross/source/busybox" O="$out/objects" allnoconfig >/dev/null
-for option in LONG_OPTS LFS FLOAT_DURATION FEATURE_FANCY_SLEEP ASH_ECHO ASH_PRINTF ASH_TEST ASH_GETOPTS \
+for option in LONG_OPTS LFS FLOAT_DURATION FEATURE_FANCY_SLEEP FEATURE_READLINK_FOLLOW ASH_ECHO ASH_PRINTF ASH_TEST ASH_GETOPTS \
 	ASH_CMDCMD ASH_INTERNAL_GLOB $(echo "$applets" | tr '[:lower:]' '[:upper:]'); do
 	sed -i "/CONFIG_${option}[ =]/d" "$out/objects/.config"
 	echo "CONFIG_$option=y" >>"$out/objects/.config"

@@ -1,19 +1,16 @@
 #!/bin/sh
 # The rows of FILE.skip.   skip.sh programs FILE    whole programs, "test_runners test_oom"
-#                          skip.sh tests FILE       single tests
+#                          skip.sh tests FILE       single tests, "test_start/test_off test_exact/test_bounds"
 # A row whose test is not there any more is an error.
 set -eu
 cd "$(dirname "$0")/../.."
-sed '/^#/d; s/ .*//' "$2" | while read -r name; do
-	case $name in
-	*/\*)
-		name=${name%/*}
-		[ -e "tests/$name.c" ] || echo "skip.sh: $2: there is no $name" >&2
-		[ "$1" = tests ] || echo "$name"
-		;;
-	*)
-		grep -qw -- "$name" tests/test_*.c || echo "skip.sh: $2: there is no $name" >&2
-		[ "$1" = programs ] || echo "$name"
-		;;
-	esac
+sed '/^#/d; s/ .*//' "$2" | while read -r row; do
+	program=${row%/*} test=${row#*/}
+	if [ "$test" = '*' ]; then
+		[ -e "tests/$program.c" ] || { echo "skip.sh: $2: there is no $program" >&2 && exit 1; }
+		[ "$1" = tests ] || echo "$program"
+	else
+		grep -q "^static void $test(" "tests/$program.c" || { echo "skip.sh: $2: there is no $row" >&2 && exit 1; }
+		[ "$1" = programs ] || echo "$row"
+	fi
 done

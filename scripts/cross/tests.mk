@@ -4,7 +4,7 @@ MUSL_CC    := $(ZIG_CC) -target $(ARCH)-linux-musl
 musl_make   = $(MAKE) --no-print-directory BUILD=$(MUSL_BUILD) TARGET=$(ARCH)-linux-musl SCREEN=ansi DENSE= WERROR= \
               CC="$(MUSL_CC) -dynamic" CFLAGS="-isystem $(abspath $(MUSL_BUILD))/libs/include -L$(abspath $(MUSL_BUILD))/libs/lib"
 # What is left out, and why, stands in musl.skip and qemu.skip.
-left_out    = $(shell sh scripts/cross/skip.sh $(1) scripts/cross/$(2).skip)
+left_out    = $(shell sh scripts/cross/skip.sh $(1) scripts/cross/$(2).skip)$(if $(filter-out 0,$(.SHELLSTATUS)),$(error scripts/cross/$(2).skip))
 MUSL_TESTS ?= $(filter-out $(call left_out,programs,musl),$(notdir $(TESTS)))
 
 .PHONY: check-musl

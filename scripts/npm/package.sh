@@ -2,11 +2,14 @@
 # The npm package from what `make cross` has built.   package.sh VERSION CROSS DIRECTORY
 # The same commit gives the same bytes: times are the commit's, order and owners are fixed.
 set -eu
+umask 022
 version=$1
 cross=$2
 out=$3
 root=$(cd "$(dirname "$0")/../.." && pwd)
 limit=2097152
+epoch=$(git -C "$root" log -1 --format=%ct)
+examples=$(cd "$root" && git ls-files examples)
 
 rm -rf "$out/npm"
 mkdir -p "$out/npm/package/bin" "$out/npm/package/include"
@@ -28,7 +31,7 @@ fi
 install -m 755 "$root/scripts/npm/heaplog.sh" "$package/bin/heaplog.bin"
 install -m 644 "$root/include/heaplog.h" "$package/include/heaplog.h"
 install -m 644 "$root/LICENSE" "$root/CHANGELOG.md" "$package/"
-(cd "$root" && git ls-files examples) | while read -r file; do
+for file in $examples; do
 	mode=644
 	[ ! -x "$root/$file" ] || mode=755
 	install -D -m $mode "$root/$file" "$package/$file"
@@ -60,7 +63,7 @@ cat >"$package/package.json" <<EOF
 }
 EOF
 tarball=$out/heaplog-$version.tgz
-tar --sort=name --owner=0 --group=0 --numeric-owner --mode=go-w --mtime="@$(git -C "$root" log -1 --format=%ct)" \
+tar --sort=name --owner=0 --group=0 --numeric-owner --mode=go-w --mtime="@$epoch" \
 	-C "$out/npm" -cf - package | gzip -9n >"$tarball"
 size=$(wc -c <"$tarball")
 echo "$tarball: $size bytes"
