@@ -11,13 +11,6 @@ MANDIR    ?= $(DATADIR)/man
 MAN       := $(wildcard src/cli/man/*.[17])
 
 # Where `make install` puts the library: the last place where the command looks for it.
-# Where it is to be installed is compiled in: `make install LIBDIR=...` after a plain make makes it anew.
-$(BUILD)/libdir: FORCE
-	@mkdir -p $(@D)
-	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
-.PHONY: FORCE
-FORCE:
-$(BUILD)/src/cli/library.c.o: $(BUILD)/libdir
 $(BUILD)/src/cli/library.c.o: override CFLAGS += -DHEAPLOG_LIBDIR='"$(LIBDIR)"'
 # `make && make install LIBDIR=...` is two calls: where it is another one now, that file is made again.
 $(BUILD)/src/cli/library.c.o: $(BUILD)/libdir
