@@ -109,10 +109,10 @@ static void test_waits_before_exec(void **state)
 		char state;
 		const char *schedstat;
 		unsigned kb;
-	} looks[] = {{'R', "4999999 99 1\n", 100},
+	} looks[] = {{'R', "2999999 99 1\n", 100},
 		     {'D', "10 99 1\n", 100},
 		     {'T', "10 99 1\n", 100},
-		     {'R', "5000000 99 9\n", 170},
+		     {'R', "3000000 99 9\n", 170},
 		     {'S', "10 99 1\n", 170}};
 
 	(void)state;

@@ -4,9 +4,11 @@
 
 #include "measure/procfs.h"
 
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* [req: H-64] */
@@ -335,6 +337,50 @@ static void test_orphan_stays(void **state)
 	heaplog_tree_destroy(tree);
 }
 
+/* A forked worker that fills memory, less than its parent held once, counts at once: between fork and exec nothing grows. */
+static void test_worker(void **state)
+{
+	struct heaplog_tree *tree = fake_tree_create("/proc", 100);
+	const size_t size = 12 << 20;
+	struct heaplog_peak peak;
+	int grow[2], ready[2];
+	uint64_t before;
+	bool moved;
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	if (syscall(SYS_kcmp, getpid(), getppid(), KCMP_VM, 0UL, 0UL) < 0)
+		skip(); /* then nothing tells it from a vfork child */
+	free(memset(malloc(64 << 20), 1, 64 << 20));
+	assert_int_equal(pipe(grow), 0);
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (read(grow[0], &byte, 1) != 1)
+			_exit(1);
+		memset(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, size);
+		if (write(ready[1], "r", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	heaplog_peak_init(&peak, 0, 500);
+	heaplog_tree_add_root(tree, getpid());
+	assert_int_equal(heaplog_tree_tick(tree, 1000000, &peak, &moved), 2);
+	before = peak.summary.current_bytes;
+	assert_int_equal(write(grow[1], "g", 1), 1);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(heaplog_tree_tick(tree, 2000000, &peak, &moved), 2);
+	assert_true(peak.summary.current_bytes >= before + size);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	for (size_t i = 0; i < 2; i++) {
+		close(grow[i]);
+		close(ready[i]);
+	}
+	heaplog_tree_destroy(tree);
+}
+
 /* A root that has not exec'ed is the runner's copy. */
 static void test_forked_root_does_not_count(void **state)
 {
@@ -364,17 +410,12 @@ static void test_forked_root_does_not_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_fake_tree),
-	    TORTURE(test_without_children_files),
-	    TORTURE(test_new_ids),
-	    TORTURE(test_threads),
-	    TORTURE(test_many),
-	    TORTURE(test_marks_wait),
-	    TORTURE(test_glance),
-	    TORTURE(test_left),
-	    TORTURE(test_foreign_proc),
-	    TORTURE(test_orphan_stays),
-	    TORTURE(test_forked_root_does_not_count),
+	    TORTURE(test_fake_tree),    TORTURE(test_without_children_files),
+	    TORTURE(test_new_ids),      TORTURE(test_threads),
+	    TORTURE(test_many),         TORTURE(test_marks_wait),
+	    TORTURE(test_glance),       TORTURE(test_left),
+	    TORTURE(test_foreign_proc), TORTURE(test_orphan_stays),
+	    TORTURE(test_worker),       TORTURE(test_forked_root_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

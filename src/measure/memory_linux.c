@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 enum {
-	SETTLED_MS = 100,  /* a fork that has not exec'ed after this does its work without */
-	WORKED_MS = 5,     /* unless it was kept from its first instructions: so much of a processor it must have had */
+	SETTLED_MS = 50,   /* a fork that sleeps after this has no exec before it */
+	WORKED_MS = 3,     /* nor one that has had so much of a processor: until an exec a third of one was measured */
+	MARGIN = 1 << 20,  /* bytes that make no difference between a copy and its original */
 	LOADED = 1 << 20,  /* bytes that every program holds once its libraries are there */
 	LOADING_MS = 1000, /* and one that holds less for so long (another libc) is loaded as well */
 };
@@ -40,26 +41,28 @@ static ssize_t read_status(const struct heaplog_tree *tree, const struct member 
 	return tree_is_still(tree, member) ? length : -1;
 }
 
-/* Where the kernel does not say whether two processes share their memory (no CONFIG_KCMP, some seccomp profiles): after
- * vfork all figures of both are the same, after fork they are not, as pages of files are not copied. Two attempts,
- * since the parent's other threads run on. */
-static bool looks_shared(const struct heaplog_tree *tree, const struct member *member)
+static bool same_fields(const char *a, const char *b)
 {
 	static const char *const names[] = {"VmSize:", "VmHWM:", "VmRSS:", "RssFile:", "VmData:", "VmPTE:"};
+	bool same = true;
 
-	for (int attempt = 0; attempt < 2; attempt++) {
-		char text[2][4096];
-		bool same = true;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		same = same && procfs_field(a, names[i]) == procfs_field(b, names[i]);
+	return same;
+}
 
-		if (procfs_read_file(tree->proc, member->pid, "status", text[0], sizeof text[0]) < 0 ||
-		    procfs_read_file(tree->proc, member->parent, "status", text[1], sizeof text[1]) < 0)
+/* Where the kernel does not say whether two processes share their memory (no CONFIG_KCMP, the seccomp profile of a
+ * container): after vfork all figures of both are the same, after fork they are not, as pages of files are not copied.
+ * The parent's other threads run on: while the child's own figures move nothing is known, and it does not count. */
+static bool looks_shared(const struct heaplog_tree *tree, const struct member *member)
+{
+	const pid_t pids[3] = {member->pid, member->parent, member->pid};
+	char text[3][4096];
+
+	for (size_t i = 0; i < 3; i++)
+		if (procfs_read_file(tree->proc, pids[i], "status", text[i], sizeof text[i]) < 0)
 			return false;
-		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			same = same && procfs_field(text[0], names[i]) == procfs_field(text[1], names[i]);
-		if (same)
-			return true;
-	}
-	return false;
+	return same_fields(text[0], text[1]) || same_fields(text[1], text[2]) || !same_fields(text[0], text[2]);
 }
 
 /* A thread of it that has the memory, which one that has ended has not any more: then two have none alike. */
@@ -68,7 +71,7 @@ static pid_t speaker_of(const struct member *member)
 	return member->speaker ? member->speaker : member->pid;
 }
 
-static bool shares_memory(const struct heaplog_tree *tree, const struct member *member)
+static bool shares_memory(struct heaplog_tree *tree, const struct member *member)
 {
 	pid_t parent = member->parent;
 	long order;
@@ -77,6 +80,7 @@ static bool shares_memory(const struct heaplog_tree *tree, const struct member *
 		if (tree->members[i].pid == member->parent)
 			parent = speaker_of(&tree->members[i]);
 	order = syscall(SYS_kcmp, speaker_of(member), parent, KCMP_VM, 0UL, 0UL);
+	tree->no_kcmp = order < 0;
 	return order >= 0 ? order == 0 : looks_shared(tree, member);
 }
 
@@ -103,30 +107,52 @@ static uint64_t mark_of(const struct heaplog_tree *tree, pid_t pid)
 		   : 0;
 }
 
-/* Not asleep (but runnable, or waiting for a page, or stopped), with hardly any time on a processor so far: on a busy machine
- * a child waits longer than SETTLED_MS to get to its exec, and counted twice with its parent meanwhile (seen: 768 MB of
- * 386, a perl's system() among ten others that wanted to run). status: as just read. */
-static bool waits_for_its_turn(const struct heaplog_tree *tree, pid_t pid, const char *status)
+static bool is_asleep(const char *status)
+{
+	return strstr(status, "\nState:\tS") || !strstr(status, "\nState:");
+}
+
+/* Has it been on a processor for longer than a child needs between its fork and its exec? otherwise: where the kernel does
+ * not say (CONFIG_SCHED_INFO). */
+static bool has_worked(const struct heaplog_tree *tree, pid_t pid, bool otherwise)
 {
 	char text[128];
 
-	return !strstr(status, "\nState:\tS") && strstr(status, "\nState:") &&
-	       procfs_read_file(tree->proc, pid, "schedstat", text, sizeof text) > 0 &&
-	       strtoull(text, NULL, 10) < WORKED_MS * 1000000ULL;
+	if (procfs_read_file(tree->proc, pid, "schedstat", text, sizeof text) <= 0)
+		return otherwise;
+	return strtoull(text, NULL, 10) >= WORKED_MS * 1000000ULL;
+}
+
+static bool is_young(const struct heaplog_tree *tree, const struct member *member)
+{
+	return tree->now_ns - member->seen_ns < SETTLED_MS * 1000000ULL;
+}
+
+/* More than the copy that it began with? Its anonymous pages: those of its libraries come as it runs. */
+static bool has_grown(struct member *member, const char *status)
+{
+	const uint64_t now = procfs_field(status, "\nRssAnon:") * 1024;
+
+	if (!member->anonymous)
+		member->anonymous = now;
+	return now > member->anonymous + member->anonymous / 64 + MARGIN;
 }
 
 /* Is what the child holds its own? A root between fork and exec is the runner's copy and never counts. Others: never
- * while the memory is shared with the parent (vfork), and not at once, since most are about to exec: after a while, or
- * when it is clearly more than the copy of the parent. */
-static bool owns(const struct heaplog_tree *tree, const struct member *member, uint64_t resident, const char *status)
+ * while the memory is shared with the parent (vfork), and not at once, since most are about to exec: on a busy machine a
+ * child waits long for its turn, and counted twice with its parent meanwhile (seen: 768 MB of 386, a perl's system()
+ * among ten others that wanted to run). It does without an exec when it has grown, has worked, sleeps after a while, or
+ * holds clearly more than the copy of the parent can be. status: as just read; worked: before that, since on the way
+ * from one memory to the next it works as well. */
+static bool owns(struct heaplog_tree *tree, struct member *member, uint64_t resident, const char *status, bool worked)
 {
-	enum { MARGIN = 1 << 20 };
-	const bool is_young = tree->now_ns - member->seen_ns < SETTLED_MS * 1000000ULL;
+	const bool grown = has_grown(member, status);
 
 	if (member->is_root || shares_memory(tree, member))
 		return false;
 	/* Of shares the child's are what its parent has less: both together are right from the first moment on. */
-	if (tree->options.metric == HEAPLOG_METRIC_RSS && (is_young || waits_for_its_turn(tree, member->pid, status))) {
+	if (tree->options.metric == HEAPLOG_METRIC_RSS && !worked && (!grown || tree->no_kcmp) &&
+	    (is_young(tree, member) || !is_asleep(status))) {
 		const uint64_t copy = mark_of(tree, member->parent);
 
 		if (!copy || resident <= copy + copy / 64 + MARGIN)
@@ -168,7 +194,7 @@ static bool is_loaded(const struct heaplog_tree *tree, const struct member *memb
 		return length < 0;
 	for (size_t i = 0; (i + 2) * sizeof *vector <= (size_t)length; i += 2)
 		if (vector[i] == AT_BASE)
-			return !vector[i + 1] && !waits_for_its_turn(tree, member->pid, status);
+			return !vector[i + 1] && (is_asleep(status) || has_worked(tree, member->pid, true));
 	return vector[0] != AT_NULL;
 }
 
@@ -277,6 +303,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 {
 	char *const text = tree->text;
 	uint64_t resident, mark;
+	bool worked;
 
 	member->reads = false;
 	if (!member->seen_ns) /* added before the first look */
@@ -296,6 +323,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	 */
 	if (!member->own && !member->execed)
 		member->own = member->execed = has_execed(tree, member->pid);
+	worked = !member->own && !member->is_root && has_worked(tree, member->pid, !is_young(tree, member));
 	if (read_status(tree, member, text, sizeof tree->text) <= 0)
 		return false;
 	member->thread_count = (unsigned)procfs_field(text, "\nThreads:");
@@ -307,7 +335,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 		resident = procfs_field(text, "\nVmRSS:") * 1024;
 	mark = procfs_field(text, "\nVmHWM:") * 1024;
 	if (resident && !member->own)
-		member->own = owns(tree, member, resident, text);
+		member->own = owns(tree, member, resident, text, worked);
 	if (resident && member->own && !member->loaded)
 		member->loaded = is_loaded(tree, member, resident, text);
 	if (!member->own || !member->loaded || !resident) { /* a zombie has no memory left */

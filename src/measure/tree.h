@@ -35,8 +35,9 @@ struct member {
 	int tasks_fd;          /* the directory of its threads; -1: not kept */
 	int children_fd[THREADS_KEPT];
 	pid_t children_tid[THREADS_KEPT];
-	uint64_t resident; /* in the metric */
-	uint64_t mark;     /* high-water mark in bytes; 0: not known yet */
+	uint64_t anonymous; /* before it counts: bytes at its first look */
+	uint64_t resident;  /* in the metric */
+	uint64_t mark;      /* high-water mark in bytes; 0: not known yet */
 };
 
 /* Where the kernel is in giving away process ids. Those in (from, last] are to be looked at. */
@@ -64,6 +65,7 @@ struct heaplog_tree {
 	bool waited;            /* some marks are of the tick before */
 	bool unlisted;          /* a root has come: what it had spawned before is in its files */
 	bool changed;           /* a member came or went since the last tick */
+	bool no_kcmp;           /* the kernel does not tell who shares memory */
 	bool no_children_files; /* a kernel without CONFIG_PROC_CHILDREN */
 	uint64_t now_ns;
 	uint64_t gone, gone_before; /* marks of members that went in this round of looks, and in the one before */
