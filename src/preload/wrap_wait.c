@@ -5,6 +5,8 @@
 #include "preload/sampler.h"
 #include "preload/tasks.h"
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,6 +39,26 @@ static long try_waitid(const void *argument)
 	return call->info->si_pid > 0;
 }
 
+/* The real wait. cancelled: as a cancellation point, which wait and waitpid are. musl's wait4 is none, so that a thread
+ * that is cancelled there would wait for ever; meanwhile it is cancelled at once, as glibc long had it. */
+static pid_t wait_for(const struct call *call, bool cancelled)
+{
+#if defined(__GLIBC__) || defined(__APPLE__)
+	(void)cancelled;
+	return real()->wait4(call->pid, call->status, call->options, call->usage);
+#else
+	int type = PTHREAD_CANCEL_DEFERRED;
+	pid_t child;
+
+	if (cancelled)
+		pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	child = real()->wait4(call->pid, call->status, call->options, call->usage);
+	if (cancelled)
+		pthread_setcanceltype(type, NULL);
+	return child;
+#endif
+}
+
 /* wait4 serves all but waitid: the same semantics as waitpid, and it alone gives ru_maxrss. A child may become a task
  * while the call is under way, so that it is used whether or not there is a task yet. The kernel writes to the caller's
  * own places: where these are bad it says EFAULT, with the child reaped all the same. */
@@ -56,7 +78,7 @@ static pid_t reap(pid_t pid, int *status, int options, struct rusage *usage)
 	pid_t child;
 
 	settled = sampler_settle(try_wait4, &call, !(options & WNOHANG));
-	child = settled ? (pid_t)settled : real()->wait4(pid, call.status, options, call.usage);
+	child = settled ? (pid_t)settled : wait_for(&call, !usage && !(options & WNOHANG));
 	if (child > 0 && (WIFEXITED(*call.status) || WIFSIGNALED(*call.status)))
 		tasks_reaped(child, true, *call.status, call.usage);
 	return child;
