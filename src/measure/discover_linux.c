@@ -49,7 +49,7 @@ static void note_ancestors(struct heaplog_tree *tree)
 
 	tree->session = getsid(0);
 	tree->group = getpgrp();
-	if (pid != 1 && prctl(PR_GET_CHILD_SUBREAPER, &takes) == 0 && !takes)
+	if (pid != 1 && prctl(PR_GET_CHILD_SUBREAPER, &takes, 0L, 0L, 0L) == 0 && !takes)
 		pid = procfs_stat(tree->proc, pid, &stat) == 0 && stat.parent > 0 ? stat.parent : 1;
 	while (tree->ancestor_count < room) {
 		struct ancestor *ancestor = &tree->ancestors[tree->ancestor_count++];
