@@ -136,6 +136,12 @@ bool exact_has_left(uint64_t key, pid_t pid)
 	return false;
 }
 
+uint64_t exact_unheard(uint64_t key)
+{
+	(void)key;
+	return 0;
+}
+
 bool exact_is_complete(uint64_t key)
 {
 	(void)key;

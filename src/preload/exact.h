@@ -81,6 +81,10 @@ uint64_t exact_largest(uint64_t key);
 /* Has pid left what it held, and nobody has heard it yet? */
 bool exact_has_left(uint64_t key, pid_t pid);
 
+/* What processes with this key said they had held as they ended, in bytes, that nobody has heard yet; without children of
+ * the runner that are on its board. */
+uint64_t exact_unheard(uint64_t key);
+
 /* Has each process with this key said what it held as it ended? Not where one lives still, was killed, could not register
  * itself or found no place. What exact_heard has taken from the board is not asked again. Async-signal-safe. */
 bool exact_is_complete(uint64_t key);

@@ -240,6 +240,23 @@ bool exact_has_left(uint64_t key, pid_t pid)
 	return false;
 }
 
+uint64_t exact_unheard(uint64_t key)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+
+		/* The runner's own child is known by what its wait said. */
+		if (atomic_load(&entry->task) == key && atomic_load(&entry->state) == HEAPLOG_PROCESS_LEFT &&
+		    !board_find(heaplog_board, atomic_load(&entry->pid)))
+			sum += entry->bound;
+	}
+	return sum;
+}
+
 bool exact_is_complete(uint64_t key)
 {
 	struct heaplog_board *board = atomic_load(&heaplog_board_file);
@@ -251,9 +268,8 @@ bool exact_is_complete(uint64_t key)
 		struct heaplog_board_process *entry = &board->process[i];
 		const uint32_t state = atomic_load(&entry->state);
 
-		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_ANNOUNCED)
-			continue;
-		if (atomic_load(&entry->hidden) || state != HEAPLOG_PROCESS_LEFT)
+		if (atomic_load(&entry->task) == key && state >= HEAPLOG_PROCESS_ANNOUNCED &&
+		    (atomic_load(&entry->hidden) || state != HEAPLOG_PROCESS_LEFT))
 			return false;
 	}
 	return true;

@@ -95,6 +95,8 @@ static bool hear(const struct sampler *sampler, struct unit *unit, uint64_t now)
 			}
 			if (news[i].hidden)
 				atomic_store(&task->missed, true);
+			/* What it held beside others only the next look accounts. */
+			atomic_fetch_add(&task->untold, news[i].bound);
 			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, news[i].bound,
 					  news[i].left, now);
 			heard = heard || news[i].left || news[i].high_water;

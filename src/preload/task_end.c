@@ -23,6 +23,7 @@ void tasks_publish(struct task *task)
 		return;
 	task->summary[other] = task->peak.summary;
 	atomic_store(&task->active, other);
+	atomic_store(&task->untold, 0);
 	board_file_publish(task, &task->peak.summary, false);
 }
 
@@ -61,8 +62,11 @@ enum { LEAST_BYTES = 1 << 20 };
 static const struct heaplog_summary *close_figures(struct task *task)
 {
 	struct heaplog_summary *summary;
+	uint64_t untold;
 
 	atomic_store(&task->closed, 1);
+	/* Asked before the summary is chosen: none means that the published one has all that was heard. */
+	untold = atomic_load(&task->untold);
 	summary = &task->summary[atomic_load(&task->active)];
 	summary->interval_ms = summary->interval_ms ? summary->interval_ms : heaplog_runtime.interval_ms;
 	if (!heaplog_runtime.pss) {
@@ -71,6 +75,9 @@ static const struct heaplog_summary *close_figures(struct task *task)
 			heaplog_peak_reaped(summary, exact_largest(task->key), 0,
 					    (sampler_now() - task->start_ns) / 1000000);
 	}
+	/* All of it may have been held beside what was seen. */
+	if (heaplog_runtime.exact)
+		summary->peak_upper_bytes += untold + exact_unheard(task->key);
 	/* One look, and less than a program holds that has got to its main(): it was seen while the loader put it together
 	 * (seen: 4KB for `true`). That is no figure of the task. */
 	if (summary->samples <= 1 && summary->peak_bytes < LEAST_BYTES)
