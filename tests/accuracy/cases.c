@@ -175,27 +175,27 @@ static void workers(void)
 		release(i, pids[i]);
 }
 
-/* What the children hold until their exec is a copy of what the parent had. */
+/* What the children hold until their exec is a copy of what the parent had. The most is there when it has all of it again,
+ * beside the child's own program. */
 static void forks(void)
 {
+	void *memory = hold(100);
+
 	hold(100);
 	for (int i = 0; i < 50; i++) {
-		void *memory = hold(100);
 		struct words words;
 		pid_t pid;
 
-		state(resident(getpid()));
 		put_words(&words, "child", i, 0, 0);
 		pid = fork();
 		if (pid == 0) {
-			while (atomic_load(&stage->turn) != (uint32_t)i + 1)
-				stage_sleep(5);
+			stage_sleep(5);
 			execv("/proc/self/exe", words.argv);
 			_exit(95);
 		}
 		munmap(memory, (size_t)100 << 20);
-		atomic_store(&stage->turn, (uint32_t)i + 1);
 		await(&stage->holds[i]);
+		memory = hold(100);
 		state(resident(getpid()) + resident(pid));
 		release(i, pid);
 	}

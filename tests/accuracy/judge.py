@@ -15,7 +15,7 @@ CASES = {
     "churn": ("200 children of 30 MB, 20 ms each, one after another",
               {"default": (.03, ALL), "exact": (.02, ALL)}, 3, 30, 2),
     "workers": ("a process of 150 MB, and at its end three children of 40 MB that end at once", {}, 3, 270, 4),
-    "forks": ("a process of 200 MB that forks 50 times, gives 100 MB back, and takes it again after the child",
+    "forks": ("a process of 200 MB that forks 50 times, gives 100 MB back, and takes it again beside the child",
               {"default": (.02, ALL), "exact": (.02, ALL)}, 3, 200, 2),
     "handover": ("two processes that have 4 MB in turn, beside 20 idle ones",
                  {"default": (.05, ALL), "exact": (.05, ALL)}, 3, 4, 23),

@@ -24,7 +24,7 @@ struct stage {                      /* accuracy.py knows this layout: eight numb
 	_Atomic int32_t pids[STAGE_PROCESSES];
 	_Atomic uint32_t holds[STAGE_PROCESSES];    /* by child: has its memory */
 	_Atomic uint32_t releases[STAGE_PROCESSES]; /* by child: may end */
-	_Atomic uint32_t turn;                      /* handover: 1 or 2, the worker that may have the block; forks: the child that may exec */
+	_Atomic uint32_t turn;                      /* handover: 1 or 2, the worker that may have the block */
 };
 
 static inline struct stage *stage_map(const char *path)
