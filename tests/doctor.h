@@ -106,4 +106,17 @@ static inline void copy(const char *from, const char *to, mode_t mode)
 	assert_true(copied(from, to, mode));
 }
 
+/* The first such text in the file becomes another one, which is no longer. */
+static inline void patch(const char *file, const char *from, const char *to)
+{
+	static char text[1 << 20];
+	const int fd = open(file, O_RDWR);
+	const ssize_t length = read(fd, text, sizeof text);
+	char *at = memmem(text, (size_t)length, from, strlen(from));
+
+	assert_non_null(at);
+	assert_int_equal(pwrite(fd, to, strlen(to) + 1, at - text), (ssize_t)strlen(to) + 1);
+	close(fd);
+}
+
 #endif

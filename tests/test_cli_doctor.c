@@ -44,6 +44,22 @@ static void test_environment(void **state)
 	/* Two entries to the loader. */
 	expect("LD_PRELOAD with a blank in the path", "wrong", "ends at a blank", NULL,
 	       W("LD_PRELOAD=/home/me/heaplog build/libheaplog.so"));
+	expect("LD_PRELOAD with a blank before our name", "wrong", "ends at a blank", NULL,
+	       W("LD_PRELOAD=/usr/lib/other.so:/home/me/My Big Project/node_modules/heaplog/libheaplog.so"));
+	assert_int_equal(system("mkdir a:b"), 0);
+	copy(torture_path("libheaplog.so"), "a:b/libheaplog.so", 0644);
+	snprintf(entry, sizeof entry, "LD_PRELOAD=%s/a:b/libheaplog.so", directory);
+	expect("LD_PRELOAD with a colon in the path", "wrong", "a:b/libheaplog.so: an entry ends", NULL, entry);
+	expect("LD_PRELOAD with a misspelt name", "wrong", "libhealog.so does not exist", NULL,
+	       W("LD_PRELOAD=/usr/lib/libhealog.so"));
+	expect("LD_PRELOAD with another library that is not there", "note", "jemalloc.so.2 does not exist", NULL,
+	       W("LD_PRELOAD=/nowhere/libjemalloc.so.2"));
+	expect_sound("LD_PRELOAD with another library that is not there, and no word of ours", "", NULL,
+		     W("LD_PRELOAD=/nowhere/libjemalloc.so.2"));
+	copy(torture_path("libheaplog.so"), "peaks.so", 0644);
+	snprintf(entry, sizeof entry, "LD_PRELOAD=%s/peaks.so", directory);
+	expect("LD_PRELOAD with the library by another name, and no switch", "wrong", "preloaded, but off", NULL,
+	       entry);
 	copy("/etc/passwd", "libheaplog.so", 0644);
 	snprintf(entry, sizeof entry, "LD_PRELOAD=%s/libheaplog.so", directory);
 	expect("LD_PRELOAD with no library", "wrong", "no shared library", NULL, entry);
@@ -90,6 +106,15 @@ static void test_library(void **state)
 		    !doctor_names("no library", "wrong", "is not there", doctor_run(program, NULL, NULL));
 	copy(torture_path("libheaplog.so"), "libheaplog.so", 0644);
 	assert_int_equal(doctor_run(program, NULL, NULL)->status, 0);
+	patch("libheaplog.so", "libc.so.6", "libc.so");
+	doctor_failures +=
+	    !doctor_names("a library for another C library", "wrong", "is for musl", doctor_run(program, NULL, NULL));
+	copy(torture_path("libheaplog.so"), "libheaplog.so", 0644);
+	/* A path that cannot be an entry is not advised. */
+	assert_int_equal(system("mkdir 'a b' && cp heaplog libheaplog.so 'a b'"), 0);
+	doctor_failures += !doctor_names("a library in a path with a blank", "note", "by \"heaplog COMMAND\"",
+					 doctor_run(W("a b/heaplog"), NULL, NULL));
+	assert_null(strstr(doctor_run(W("a b/heaplog"), NULL, NULL)->output, "or with LD_PRELOAD="));
 	assert_int_equal(truncate("libheaplog.so", 30000), 0);
 	doctor_failures +=
 	    !doctor_names("a truncated library", "wrong", "is truncated (30000 of", doctor_run(program, NULL, NULL));
@@ -274,11 +299,25 @@ static int try_descriptors_of_node(const char *set_up)
 			   run_limited(CLOSED "ulimit -n 12; exec \"$0\" doctor \"$1\"", "node"));
 }
 
-/* Root may have as many as it likes. */
+/* Root may search where it likes, and have as many processes. */
+static bool be_nobody(void)
+{
+	return (geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0)) && access(heaplog(), X_OK) == 0;
+}
+
+static int try_searched(const char *set_up)
+{
+	char entry[600], directory[400];
+
+	snprintf(entry, sizeof entry, "LD_PRELOAD=%s/closed/libheaplog.so", getcwd(directory, sizeof directory));
+	if (mkdir("closed", 0) != 0 || !be_nobody())
+		return 77;
+	return says(set_up, "closed/libheaplog.so: Permission denied", entry);
+}
+
 static int try_processes(const char *set_up)
 {
-	if (system("command -v prlimit >/dev/null") != 0 ||
-	    (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) || access(heaplog(), X_OK) != 0)
+	if (system("command -v prlimit >/dev/null") != 0 || !be_nobody())
 		return 77;
 	return limit_alone(set_up, "no process can be made",
 			   run_limited("exec prlimit --nproc=0 \"$0\" doctor npx nx", NULL));
@@ -325,6 +364,7 @@ static void test_machine(void **state)
 	if (torture_sanitized())
 		skip();
 	expect_in_child("the library on a file system mounted noexec", try_noexec);
+	expect_in_child("the library in a directory that may not be searched", try_searched);
 	expect_in_child("/proc mounted with hidepid", try_hidepid);
 	expect_in_child("another mount with hidepid", try_two);
 	expect_in_child("/proc of another pid namespace", try_other_processes);

@@ -4,18 +4,6 @@
 #include <elf.h>
 #include <sys/stat.h>
 
-static void patch(const char *file, const char *from, const char *to)
-{
-	static char text[1 << 20];
-	const int fd = open(file, O_RDWR);
-	const ssize_t length = read(fd, text, sizeof text);
-	char *at = memmem(text, (size_t)length, from, strlen(from));
-
-	assert_non_null(at);
-	assert_int_equal(pwrite(fd, to, strlen(to) + 1, at - text), (ssize_t)strlen(to) + 1);
-	close(fd);
-}
-
 static void put_file(const char *name, const char *text)
 {
 	FILE *file = fopen(name, "w");

@@ -32,8 +32,9 @@ const char *doctor_shortage(void);
  * Returns whether LD_PRELOAD names a library of ours. */
 bool doctor_check_environment(const struct elf *own, const char *library);
 
-/* A value of LD_PRELOAD (NULL: none): the entries in it that have to do with us. Returns whether one of them works. */
-bool doctor_check_preload(const char *value, const struct elf *own);
+/* A value of LD_PRELOAD (NULL: none): the entries in it that have to do with us, and those that are not there. Returns
+ * whether one of them is our library and works; *meant (may be NULL): whether one of them was to be it. */
+bool doctor_check_preload(const char *value, const struct elf *own, bool *meant);
 
 /* A library's file: can the loader take it? Says what is wrong with it under topic; returns whether all is well. */
 bool doctor_check_library(const char *topic, const char *path, const struct elf *own);

@@ -77,7 +77,7 @@ static bool check_way(const struct runner *runner, const struct elf *own)
 			   chain, colon, by);
 		return true;
 	}
-	if (*way->preload && !doctor_check_preload(way->preload, own))
+	if (*way->preload && !doctor_check_preload(way->preload, own, NULL))
 		return true;
 	if (way_is_on(way))
 		return false;

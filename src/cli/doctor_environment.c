@@ -9,105 +9,11 @@
 #include "record/size.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-
-bool doctor_check_library(const char *topic, const char *path, const struct elf *own)
-{
-	struct elf elf;
-	struct stat status;
-	struct statvfs system;
-	void *mapping;
-	int error, fd;
-
-	/* By the same way as all that follows: too few descriptors must not be told as a fault of the file. */
-	if (elf_read(path, &elf) != 0 || (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || fstat(fd, &status) != 0) {
-		doctor_say(DOCTOR_WRONG, topic, "%s: %s", path, strerror(errno));
-		return false;
-	}
-	/* What the loader does with it; a file system that is mounted noexec, or a policy, forbids it. */
-	mapping = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
-	error = errno;
-	if (mapping != MAP_FAILED)
-		munmap(mapping, 4096);
-	if (!elf.is_elf)
-		doctor_say(DOCTOR_WRONG, topic, "%s is no shared library", path);
-	else if (elf.machine != own->machine || elf.width != own->width)
-		doctor_say(DOCTOR_WRONG, topic, "%s is for %s, this machine's programs are for %s", path,
-			   elf_machine_name(&elf), own->width == 64 ? "its 64-bit architecture" : "32 bits");
-	else if ((uint64_t)status.st_size < elf.loaded)
-		doctor_say(DOCTOR_WRONG, topic,
-			   "%s is truncated (%ju of at least %ju bytes): programs that load it are ended by SIGBUS; "
-			   "install it again",
-			   path, (uintmax_t)status.st_size, (uintmax_t)elf.loaded);
-	else if (mapping == MAP_FAILED && fstatvfs(fd, &system) == 0 && system.f_flag & ST_NOEXEC)
-		doctor_say(DOCTOR_WRONG, topic,
-			   "%s lies on a file system that is mounted noexec: the loader refuses it; "
-			   "copy it elsewhere",
-			   path);
-	else if (mapping == MAP_FAILED)
-		doctor_say(DOCTOR_WRONG, topic, "%s cannot be mapped as a program: %s", path, strerror(error));
-	else {
-		doctor_say(DOCTOR_GOOD, topic, "%s", path);
-		close(fd);
-		return true;
-	}
-	close(fd);
-	return false;
-}
-
-/* One entry of LD_PRELOAD that has to do with us. Returns whether it works. */
-static bool check_token(const char *token, const struct elf *own)
-{
-	if (strchr(token, '$')) {
-		doctor_say(DOCTOR_NOTE, LIBRARY_VARIABLE, "%s: the loader expands the '$'; not checked", token);
-		return true;
-	}
-	if (token[0] != '/') {
-		doctor_say(DOCTOR_WRONG, LIBRARY_VARIABLE, "%s is %s: give the library's absolute path", token,
-			   strchr(token, '/') ? "a relative path, which is another file in every directory"
-					      : "no path, and looked for among the system's libraries only");
-		return false;
-	}
-	if (access(token, F_OK) != 0) {
-		doctor_say(DOCTOR_WRONG, LIBRARY_VARIABLE, "%s does not exist%s", token,
-			   strcmp(find_basename(token), LIBRARY_NAME) == 0
-			       ? ""
-			       : " (a path in " LIBRARY_VARIABLE " ends at a blank or colon, and cannot hold one)");
-		return false;
-	}
-	if (strcmp(find_basename(token), LIBRARY_NAME) != 0) {
-		doctor_say(DOCTOR_WRONG, LIBRARY_VARIABLE, "%s: is it the library? Its name is " LIBRARY_NAME, token);
-		return false;
-	}
-	return doctor_check_library(LIBRARY_VARIABLE, token, own);
-}
-
-/* "/home/me/My Project/libheaplog.so" is two entries to the loader: the first says nothing of us. */
-bool doctor_check_preload(const char *value, const struct elf *own)
-{
-	char token[PATH_MAX];
-	bool works = false;
-
-	for (const char *at = value; at && *at;) {
-		const size_t length = strcspn(at, ": ");
-
-		if (length && length < sizeof token) {
-			memcpy(token, at, length);
-			token[length] = '\0';
-			if (strstr(token, "heaplog"))
-				works = check_token(token, own) || works;
-		}
-		at += length + (at[length] != '\0');
-	}
-	return works;
-}
 
 enum state { STATE_UNSET, STATE_ON, STATE_OFF, STATE_MALFORMED };
 
@@ -197,14 +103,15 @@ static void check_values(void)
 bool doctor_check_environment(const struct elf *own, const char *library)
 {
 	const char *value = getenv(LIBRARY_VARIABLE);
-	const bool meant = value && strstr(value, "heaplog"), works = doctor_check_preload(value, own);
+	bool meant;
+	const bool works = doctor_check_preload(value, own, &meant);
 
+	/* Where the path cannot be an entry only heaplog can help, by a link. */
 	if (!meant && library)
-		doctor_say(
-		    DOCTOR_NOTE, LIBRARY_VARIABLE,
-		    "does not name the library: peaks are shown by \"heaplog COMMAND\", or with " LIBRARY_VARIABLE
-		    "=%s",
-		    library);
+		doctor_say(DOCTOR_NOTE, LIBRARY_VARIABLE,
+			   "does not name the library: peaks are shown by \"heaplog COMMAND\"%s%s",
+			   strpbrk(library, ": \t\n$") ? "" : ", or with " LIBRARY_VARIABLE "=",
+			   strpbrk(library, ": \t\n$") ? "" : library);
 	check_switches(meant);
 	check_values();
 	return works;
