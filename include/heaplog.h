@@ -60,7 +60,7 @@
  *	                  "footprint": the physical footprint
  *	peak_bytes        bytes: the largest sum that was seen. A lower bound of the truth. 0: nothing was measured
  *	peak_upper_bytes  bytes: an upper bound, >= peak_bytes, for the processes that were seen, up to the last look at
- *	                  each
+ *	                  each; without a forked child that was taken for its parent's copy
  *	exact             true: nothing can have been missed, and the two bounds lie within 1 % of peak_bytes. With
  *	                  HEAPLOG_EXACT=1 alone: from outside nobody knows what came and went between two looks
  *	peak_at_ms        milliseconds from start to the peak

@@ -1,5 +1,6 @@
 /* What `heaplog top` does, as a task's program: looks at the board's file of its runner.
  *   helper_board look FILE    waits until a running task has figures, and prints them
+ *   helper_board places FILE  the same, but prints how many places its table of processes has needed (HEAPLOG_EXACT)
  *   helper_board kill FILE    the same, then kills the runner (the parent) and ends
  */
 #include "record/board_layout.h"
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +34,10 @@ int main(int argc, char **argv)
 		     board != MAP_FAILED && board->head.magic == HEAPLOG_BOARD_MAGIC && at < board->head.used; at++)
 			if (heaplog_board_read(&board->task[at], &figures) && figures.state == HEAPLOG_BOARD_RUNNING &&
 			    figures.current_bytes) {
+				if (strcmp(argv[1], "places") == 0) {
+					printf("places %u\n", board->head.processes_used);
+					return 0;
+				}
 				printf("owner %d run %d version %u size %d\n", board->head.owner == getppid(),
 				       board->head.run[0] != 0, board->head.version, board->head.size == sizeof *board);
 				printf("%s|%s|%s|%s|%s|%s\n", figures.name, figures.project, figures.target,

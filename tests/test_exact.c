@@ -290,12 +290,45 @@ static void test_says_exact(void **state)
 	}
 }
 
+/* What the processes of ended tasks said makes room: the table has 2048 places, and a build ten thousand commands. */
+static void test_room(void **state)
+{
+	enum { TASKS = 20 };
+	struct torture *torture = *state;
+	char *argv[TASKS * 6 + 12] = {S(torture_path("tests/helper_runner")), S("-t")};
+	char directory[700], variable[700];
+	char *entries[] = {S("PATH=/usr/bin:/bin"),
+			   S("NX_LOG_HEAP_USAGE=true"),
+			   torture_preload(),
+			   variable,
+			   S("HEAPLOG_EXACT=1"),
+			   S("HEAPLOG_TASK=all"),
+			   NULL};
+	char *const task[] = {S("a"), S("build"), S("-"), S("sleep"), S("0.05"), S("--")};
+	char *const last[] = {S("a"),      S("build"), S("-"), S(torture_path("tests/helper_board")),
+			      S("places"), directory,  NULL};
+	struct torture_result *result;
+	unsigned places = 0;
+
+	snprintf(variable, sizeof variable, "XDG_RUNTIME_DIR=%s", torture->directory);
+	snprintf(directory, sizeof directory, "%s/heaplog", torture->directory);
+	for (size_t i = 0; i < TASKS; i++)
+		memcpy(argv + 2 + i * 6, task, sizeof task);
+	memcpy(argv + 2 + TASKS * 6, last, sizeof last);
+	result = torture_run(argv, entries);
+	assert_int_equal(result->status, 0);
+	assert_non_null(strstr(result->output, "places "));
+	assert_int_equal(sscanf(strstr(result->output, "places "), "places %u", &places), 1);
+	assert_in_range(places, 1, TASKS / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TORTURE(test_short_children), TORTURE(test_short_orphan), TORTURE(test_cleared_environment),
 	    TORTURE(test_environment),    TORTURE(test_undisturbed),  TORTURE(test_foreign_programs),
 	    TORTURE(test_run_again),      TORTURE(test_bounds),       TORTURE(test_says_exact),
+	    TORTURE(test_room),
 	};
 
 	/* Under a sanitizer the library is linked with the runner, and LD_PRELOAD is not used. */

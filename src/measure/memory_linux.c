@@ -80,7 +80,7 @@ static bool shares_memory(struct heaplog_tree *tree, const struct member *member
 		if (tree->members[i].pid == member->parent)
 			parent = speaker_of(&tree->members[i]);
 	order = syscall(SYS_kcmp, speaker_of(member), parent, KCMP_VM, 0UL, 0UL);
-	tree->no_kcmp = order < 0;
+	tree->no_kcmp = order < 0 && errno != ESRCH; /* an orphan's parent has gone */
 	return order >= 0 ? order == 0 : looks_shared(tree, member);
 }
 

@@ -52,6 +52,9 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
  * those that still live, are no longer found by the key. Not the new one's: they descend from a child on our board. */
 void exact_begin(uint64_t key);
 
+/* Nothing more is asked about the task with this key: what its processes left makes room for others. Async-signal-safe. */
+void exact_end(uint64_t key);
+
 /* Is it the key of processes that an earlier run has left behind? */
 bool exact_is_stale(uint64_t key);
 

@@ -141,6 +141,19 @@ void exact_begin(uint64_t key)
 		begin_anew(board, key);
 }
 
+void exact_end(uint64_t key)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		uint32_t expected = HEAPLOG_PROCESS_LEFT;
+
+		if (atomic_load(&board->process[i].task) == key)
+			atomic_compare_exchange_strong(&board->process[i].state, &expected, HEAPLOG_PROCESS_FREE);
+	}
+}
+
 uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *at, struct exact_news *news,
 		      uint32_t max)
 {
@@ -188,11 +201,13 @@ void exact_heard(const struct exact_news *news, uint32_t count)
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct heaplog_board_process *entry = &board->process[news[i].place];
+		uint32_t left = HEAPLOG_PROCESS_LEFT;
 		uint64_t past = news[i].high_water;
 
-		if (news[i].left)
-			atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
-		else
+		/* Who ended the task may have made room meanwhile, and another process may have taken it. */
+		if (news[i].left && atomic_load(&entry->pid) == news[i].pid)
+			atomic_compare_exchange_strong(&entry->state, &left, HEAPLOG_PROCESS_FREE);
+		else if (!news[i].left)
 			atomic_compare_exchange_strong(&entry->past, &past, 0);
 	}
 }

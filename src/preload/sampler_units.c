@@ -63,6 +63,7 @@ void units_drop(struct sampler *sampler, size_t at)
 	struct task *task = sampler->units[at].task;
 
 	heaplog_tree_destroy(sampler->units[at].tree);
+	tasks_over(task);
 	atomic_store(&task->news, NULL);
 	atomic_store(&task->sampled, 0);
 	sampler->units[at] = sampler->units[--sampler->count];

@@ -15,16 +15,16 @@
 /* Two summaries suffice. The sampler writes the one that is not published and then publishes it; whoever ends the task
  * sets closed first and then reads the published one. A sampler that had looked at closed just before may still publish
  * once, but that writes the other summary, and before the next write it looks again. */
-void tasks_publish(struct task *task)
+bool tasks_publish(struct task *task)
 {
 	const uint32_t other = !atomic_load(&task->active);
 
 	if (atomic_load(&task->closed))
-		return;
+		return false;
 	task->summary[other] = task->peak.summary;
 	atomic_store(&task->active, other);
-	atomic_store(&task->untold, 0);
 	board_file_publish(task, &task->peak.summary, false);
+	return true;
 }
 
 static void note_exit(struct task *task, int status)
@@ -100,6 +100,8 @@ static void finish(struct task *task)
 	board_file_publish(task, close_figures(task), true);
 	if (heaplog_runtime.rule.preset == TASK_ALL) {
 		/* Nothing more comes, neither a line nor another child: it is recorded at once, and then used again. */
+		if (heaplog_runtime.exact)
+			exact_end(task->key);
 		atomic_store(&task->state, TASK_ANNOTATED);
 		closing_add(task);
 		return;

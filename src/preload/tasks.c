@@ -218,6 +218,22 @@ void tasks_wake(struct task *task)
 	futex_wake(news);
 }
 
+void tasks_over(struct task *task)
+{
+	bool again = false;
+	uint64_t mask[16];
+
+	if (!heaplog_runtime.exact || atomic_load(&task->state) != TASK_ANNOTATED)
+		return;
+	runtime_lock(mask);
+	for (struct task *other = tasks_first(); other; other = atomic_load(&other->next))
+		again =
+		    again || (other != task && other->key == task->key && atomic_load(&other->state) != TASK_ANNOTATED);
+	if (!again)
+		exact_end(task->key);
+	runtime_unlock(mask);
+}
+
 bool tasks_are_running(void)
 {
 	/* On a loaded machine nobody may have adopted the last ones yet. */

@@ -82,14 +82,18 @@ void tasks_wake(struct task *task);
 /* The first task, then ->next. The list only grows. */
 struct task *tasks_first(void);
 
+/* Its sampler leaves the task. In the exact mode its processes' words, which a table of limited size has, make room, unless
+ * it has been run again: then they are that run's. Takes the lock. */
+void tasks_over(struct task *task);
+
 /* Is there a task whose children are not all reaped? */
 bool tasks_are_running(void);
 
 /* The most memory that a task held in the last second or two, of those that ran then. */
 uint64_t tasks_largest(uint64_t now);
 
-/* Make peak's figures the current ones, unless the task is closed. The sampler only. */
-void tasks_publish(struct task *task);
+/* Make peak's figures the current ones, unless the task is closed: then false is returned. The sampler only. */
+bool tasks_publish(struct task *task);
 
 /* A child was reaped with status (as of waitpid) and usage (NULL: unknown). Ends the task when it was the last: the
  * record is complete before this returns. Keeps errno; async-signal-safe as far as waitpid is. known: false when the
