@@ -2,6 +2,8 @@
 
 #include "preload/runtime.h"
 
+#include "measure/procfs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -17,43 +19,19 @@ static _Atomic uint32_t tried; /* one attempt per owner */
 static _Atomic bool ending;    /* the runner is about to exit, perhaps while a sampler makes the file */
 static char path[RUNTIME_DIRECTORY_MAX + 32];
 
-static void put_number(char *text, uint64_t value)
-{
-	char digits[24];
-	size_t at = sizeof digits - 1;
-
-	digits[at] = '\0';
-	do
-		digits[--at] = (char)('0' + value % 10);
-	while (value /= 10);
-	strcpy(text, digits + at);
-}
-
-/* Field 22 of stat, counted from the last ')': a process names itself as it likes. 0: there is no such process. */
+/* Field 22 of stat; 0: there is no such process. */
 static uint64_t started(pid_t pid)
 {
-	char text[1024] = "/proc/";
-	uint64_t value = 0;
-	const char *at;
-	long length;
-	int fd;
+	struct procfs_stat stat;
 
-	put_number(text + 6, (uint64_t)pid);
-	strcat(text, "/stat");
-	fd = (int)syscall(SYS_openat, AT_FDCWD, text, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
-	length = syscall(SYS_read, fd, text, sizeof text - 1);
-	syscall(SYS_close, fd);
-	text[length > 0 ? length : 0] = '\0';
-	at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++) {
-		at = strchr(at, ' ');
-		at = at ? at + 1 : NULL;
-	}
-	for (; at && *at >= '0' && *at <= '9'; at++)
-		value = value * 10 + (uint64_t)(*at - '0');
-	return value;
+	return procfs_stat("/proc", pid, &stat) == 0 ? stat.started : 0;
+}
+
+/* By number, here and below, what a process of a task calls to register itself: libc's fstat looks up a path, and
+ * geteuid lies on pages of libc that such a process has not touched, at a microsecond each. */
+static bool is_own(const struct stat *status)
+{
+	return status->st_uid == (uid_t)syscall(SYS_geteuid);
 }
 
 static uint64_t pid_namespace(void)
@@ -74,7 +52,7 @@ int board_file_directory(const char *name, bool make_it)
 	fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &status) == 0 && status.st_uid == geteuid() && (status.st_mode & 07777) == 0700)
+	if (syscall(SYS_fstat, fd, &status) == 0 && is_own(&status) && (status.st_mode & 07777) == 0700)
 		return fd;
 	syscall(SYS_close, fd);
 	return -1;
@@ -195,7 +173,7 @@ struct heaplog_board *board_file_map(int directory, const char *name, bool regis
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+	if (syscall(SYS_fstat, fd, &status) == 0 && S_ISREG(status.st_mode) && is_own(&status) &&
 	    status.st_size >= (off_t)sizeof *board)
 		board = map(fd, registers);
 	syscall(SYS_close, fd);
@@ -215,7 +193,7 @@ static struct heaplog_board *make(int directory, const char *name, pid_t owner)
 
 	strcpy(draft, name);
 	strcat(draft, ".");
-	put_number(draft + strlen(draft), (uint64_t)getpid());
+	procfs_put_number(draft + strlen(draft), (uint64_t)getpid());
 	syscall(SYS_unlinkat, directory, draft, 0); /* of a process that had this number and was killed here */
 	board = create(directory, draft, owner);
 	if (board && syscall(SYS_linkat, directory, draft, directory, name, 0) != 0) {
@@ -234,7 +212,7 @@ static struct heaplog_board *open_in(const char *directory_name, pid_t owner)
 
 	if (directory < 0)
 		return NULL;
-	put_number(name, (uint64_t)owner);
+	procfs_put_number(name, (uint64_t)owner);
 	if (owner == getpid())
 		remove_stale(directory);
 	strcpy(path, directory_name);
@@ -264,7 +242,7 @@ static struct heaplog_board *open_in(const char *directory_name, pid_t owner)
 void board_file_fallback(char *text)
 {
 	strcpy(text, HEAPLOG_BOARD_FALLBACK);
-	put_number(text + strlen(text), geteuid());
+	procfs_put_number(text + strlen(text), (uint64_t)syscall(SYS_geteuid));
 }
 
 void board_file_open(pid_t owner)

@@ -4,6 +4,7 @@
 #include "preload/boards.h"
 #include "preload/registry.h"
 #include "preload/runtime.h"
+#include "preload/settings.h"
 #include "preload/target.h"
 #include "task/environment.h"
 
@@ -122,7 +123,7 @@ static bool has_mark(const char *token, size_t length)
 bool exact_is_marked(void)
 {
 	const char *token;
-	const size_t length = secure_getenv("LD_PRELOAD") ? own_token(&token) : 0;
+	const size_t length = settings_value("LD_PRELOAD") ? own_token(&token) : 0;
 
 	return length && has_mark(token, length);
 }
@@ -224,7 +225,7 @@ static uint64_t own_key(void)
 	struct task_rule rule = {.preset = TASK_NX};
 	struct task_name name;
 
-	if (!task_rule_read(&rule, secure_getenv("HEAPLOG_TASK")) || rule.preset == TASK_ALL ||
+	if (!task_rule_read(&rule, settings_value("HEAPLOG_TASK")) || rule.preset == TASK_ALL ||
 	    task_recognise(&rule, NULL, environ, &name) != TASK_ROOT)
 		return 0;
 	return exact_key(&name, 0, 0, false);
