@@ -58,11 +58,22 @@ uint64_t exact_key(const struct task_name *name, pid_t pid, uint64_t start_ns, b
 	return value | 1;
 }
 
+/* By number: board_file.c says why. */
+static pid_t own_pid(void)
+{
+	return (pid_t)syscall(SYS_getpid);
+}
+
+static pid_t own_parent(void)
+{
+	return (pid_t)syscall(SYS_getppid);
+}
+
 static uint64_t maxrss(void)
 {
 	struct rusage usage;
 
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+	return syscall(SYS_getrusage, RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
 /* VmHWM; most: ru_maxrss, which is the same where it has grown above what was brought along, at a fiftieth of the cost.
@@ -155,15 +166,15 @@ struct claim {
 static bool is_known(void *context, struct heaplog_board *board)
 {
 	struct claim *claim = context;
-	struct heaplog_board_process *entry = registry_find(board, getpid());
-	const pid_t parent = getppid();
+	struct heaplog_board_process *entry = registry_find(board, own_pid());
+	const pid_t parent = own_parent();
 
 	if (!entry)
 		entry = registry_find(board, parent);
 	/* posix_spawn in the runner: it has not told us our number yet. */
 	for (int i = 0; !entry && i < 10 && board->head.owner == parent && registry_find(board, 0); i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-		entry = registry_find(board, getpid());
+		entry = registry_find(board, own_pid());
 	}
 	if (!entry)
 		return false;
@@ -179,7 +190,7 @@ static bool is_possible(void *context, struct heaplog_board *board)
 	struct claim *claim = context;
 	const uint32_t used = atomic_load(&board->head.processes_used);
 
-	if (board->head.owner == getppid() || !boards_owner_lives(board))
+	if (board->head.owner == own_parent() || !boards_owner_lives(board))
 		return false;
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
 		if (atomic_load(&board->process[i].state) >= HEAPLOG_PROCESS_ANNOUNCED &&
@@ -239,7 +250,7 @@ static void enter(const struct heaplog_board_process *origin)
 	const bool doubtful = self.doubtful || !origin;
 	uint64_t key = self.key;
 
-	self.entry = registry_enter(self.board, self.pid, getppid(), key, HEAPLOG_PROCESS_LIVES, doubtful, origin);
+	self.entry = registry_enter(self.board, self.pid, own_parent(), key, HEAPLOG_PROCESS_LIVES, doubtful, origin);
 	if (self.entry && origin && exact_is_stale(atomic_load(&origin->task)))
 		atomic_compare_exchange_strong(&self.entry->task, &key, key & ~UINT64_C(1));
 	registry_tell(self.board, self.entry, false);
@@ -252,7 +263,7 @@ bool exact_join(void)
 	if (!find_board(own_key(), &claim))
 		return false;
 	note_token();
-	self.pid = getpid();
+	self.pid = own_pid();
 	self.carried = maxrss();
 	enter(claim.entry);
 	return true;
@@ -265,7 +276,7 @@ void exact_forked(void)
 	/* Where its task has begun anew meanwhile, the parent is no longer of it, and the child neither. */
 	if (self.entry && atomic_load(&self.entry->pid) == self.pid)
 		self.key = atomic_load(&self.entry->task);
-	self.pid = getpid();
+	self.pid = own_pid();
 	self.forked = true;
 	self.carried = maxrss();
 	enter(self.entry);
@@ -290,7 +301,7 @@ void exact_leave(void)
 	const int saved = errno;
 
 	/* A vfork child ends: its parent does not. */
-	if (self.pid == getpid() && self.entry && atomic_load(&self.entry->pid) == self.pid) {
+	if (self.pid == own_pid() && self.entry && atomic_load(&self.entry->pid) == self.pid) {
 		leave_mark(self.entry);
 		/* Of a run that is over nobody hears any more. */
 		atomic_store(&self.entry->state, exact_is_stale(atomic_load(&self.entry->task)) ? HEAPLOG_PROCESS_FREE
@@ -320,7 +331,7 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 						EXACT_ENTRIES, edit->text, EXACT_TEXT);
 	}
 	/* Of this program nothing can be read after the exec. */
-	if (!spawn && self.pid == getpid() && self.entry) {
+	if (!spawn && self.pid == own_pid() && self.entry) {
 		const uint64_t mark = high_water(maxrss());
 
 		if (mark > atomic_load(&self.entry->past))
