@@ -73,8 +73,8 @@ static void test_glances(void **state)
 	heaplog_schedule_init(&schedule, 500);
 	assert_int_equal(heaplog_schedule_glance(&schedule, 1), 100 * MS);
 	assert_int_equal(heaplog_schedule_glance(&schedule, 8), 100 * MS);
-	assert_int_equal(heaplog_schedule_glance(&schedule, 9), 200 * MS);
-	assert_int_equal(heaplog_schedule_glance(&schedule, 250), 200 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 9), 250 * MS);
+	assert_int_equal(heaplog_schedule_glance(&schedule, 250), 250 * MS);
 	assert_int_equal(heaplog_schedule_glance(&schedule, 251), 500 * MS);
 }
 

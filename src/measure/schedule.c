@@ -5,8 +5,8 @@ enum {
 	EARLY_MS = 25,
 	EARLY_TICKS = 8, /* without movement, before the delay grows again */
 	SHARE = 50,      /* a walk may take 1/50, 2 % of a core */
-	GLANCES = 5,     /* per period */
-	FEW = 8,         /* processes, for which there are so many; half as many up to MANY, of more none */
+	GLANCES = 5,     /* per period, and the look is one of them */
+	FEW = 8,         /* processes, for which there are so many; one between two looks up to MANY, of more none */
 	MANY = 250,
 };
 
@@ -40,5 +40,5 @@ uint64_t heaplog_schedule_glance(const struct heaplog_schedule *schedule, uint64
 {
 	if (processes > MANY)
 		return schedule->period_ns;
-	return schedule->period_ns / GLANCES * (processes > FEW ? 2 : 1);
+	return schedule->period_ns / (processes > FEW ? 2 : GLANCES);
 }
