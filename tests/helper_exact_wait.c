@@ -62,7 +62,9 @@ static void plain(void)
 	pid = child_that_exits(9);
 	CASE("raw waitid", syscall(SYS_waitid, P_PID, pid, NULL, WEXITED, NULL));
 	CASE("no child", wait(&status));
+	memset(&info, 0xff, sizeof info);
 	CASE("waitid no child", waitid(P_ALL, 0, &info, WEXITED));
+	say("siginfo %d %d %d %d", info.si_signo, info.si_code, info.si_pid, info.si_status);
 }
 
 static void errors(void)
@@ -168,8 +170,9 @@ static void interruption(void)
 		say("handled %d", handled);
 		end(pid);
 		pid = child_that_signals(SIGUSR1, delays[i], 30000000);
+		memset(&info, 0xff, sizeof info);
 		CASE("waitid EINTR", waitid(P_PID, (id_t)pid, &info, WEXITED));
-		say("handled %d", handled);
+		say("handled %d, siginfo %d %d %d", handled, info.si_signo, info.si_code, info.si_pid);
 		end(pid);
 		on(SIGUSR1, note, SA_RESTART);
 		pid = child_that_signals(SIGUSR1, delays[i], 30000);

@@ -9,6 +9,7 @@
  *   -o          one result line for all (the same task's several commands), after the last
  *   -e FILE     descriptor 2 is closed and FILE takes its number
  *   -f          list our memfds and threads on stderr at the end
+ *   -i          reap by waitid
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 extern char **environ;
 
 static struct {
-	int threads, vfork, spawn, ballast, writev, coloured, github, collapsed, all, once, list;
+	int threads, vfork, spawn, ballast, writev, coloured, github, collapsed, all, once, list, waitid;
 } option;
 
 struct job {
@@ -138,13 +139,25 @@ static void list(void)
 	fprintf(stderr, "threads %d\n", threads);
 }
 
+static int reap(struct job *job)
+{
+	siginfo_t info;
+
+	if (!option.waitid)
+		return waitpid(job->pid, &job->status, 0) == job->pid;
+	if (waitid(P_PID, (id_t)job->pid, &info, WEXITED) != 0 || info.si_pid != job->pid)
+		return 0;
+	job->status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct job jobs[1100];
 	size_t count = 0;
 	int at, letter, failed = 0;
 
-	while ((letter = getopt(argc, argv, "+tvpb:wcgkaofe:")) != -1) {
+	while ((letter = getopt(argc, argv, "+tvpb:wcgkaofie:")) != -1) {
 		switch (letter) {
 		case 't':
 			option.threads = 1;
@@ -183,6 +196,9 @@ int main(int argc, char **argv)
 		case 'f':
 			option.list = 1;
 			break;
+		case 'i':
+			option.waitid = 1;
+			break;
 		default:
 			return 122;
 		}
@@ -214,7 +230,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < count; i++) {
 		if (!option.all)
 			start(&jobs[i]);
-		if (waitpid(jobs[i].pid, &jobs[i].status, 0) != jobs[i].pid)
+		if (!reap(&jobs[i]))
 			return 123;
 		failed |= jobs[i].status;
 		if (!option.once || i + 1 == count)

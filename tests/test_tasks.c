@@ -111,6 +111,23 @@ static void test_carry_over(void **state)
 	}
 }
 
+/* What a task grew to just before its end only the wait knows: waitpid and waitid. A look may come in time, but not
+ * each time. */
+static void test_grown_at_the_end(void **state)
+{
+	static const char *const ways[] = {"-t", "-ti"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		for (int time = 0; time < 4; time++) {
+			struct torture_result *result = RUN(NULL, S(ways[i]), S("a"), S("build"), S("-"), S("sh"),
+							    S("-c"), S("sleep 0.6; exec \"$0\" hold 60 0"), TASK);
+
+			assert_int_equal(result->status, 0);
+			assert_peak(result, 0, 60, 66);
+		}
+}
+
 /* Two children of one task at the same time: one peak, their sum. One after the other: the larger. */
 static void test_several_children(void **state)
 {
@@ -568,6 +585,7 @@ int main(void)
 	    TORTURE(test_one_process),
 	    TORTURE(test_forms),
 	    TORTURE(test_carry_over),
+	    TORTURE(test_grown_at_the_end),
 	    TORTURE(test_several_children),
 	    TORTURE(test_parallel_tasks),
 	    TORTURE(test_descendants),
