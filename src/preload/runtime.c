@@ -178,7 +178,7 @@ static void note_own_name(void)
 	for (const char *at = name; *at; at++)
 		if (*at == '/')
 			name = at + 1;
-	while (name[length] && length < RUNTIME_NAME_MAX)
+	while (length < RUNTIME_NAME_MAX && name[length])
 		length++;
 	if (!length || length == RUNTIME_NAME_MAX)
 		name = "libheaplog.so";
