@@ -49,14 +49,14 @@ static uint32_t hash(const char *string)
 
 static void rehash(struct intern *strings)
 {
-	const uint32_t slot_count = strings->slot_count ? strings->slot_count * 2 : 64;
+	const size_t slot_count = strings->slot_count ? strings->slot_count * 2 : 64;
 
 	free(strings->slots);
 	strings->slots = must_realloc(NULL, slot_count, sizeof *strings->slots);
 	memset(strings->slots, 0, slot_count * sizeof *strings->slots);
 	strings->slot_count = slot_count;
 	for (uint32_t i = 0; i < strings->count; i++) {
-		uint32_t at = hash(intern_text(strings, i)) & (slot_count - 1);
+		size_t at = hash(intern_text(strings, i)) & (slot_count - 1);
 
 		while (strings->slots[at])
 			at = (at + 1) & (slot_count - 1);
@@ -67,11 +67,12 @@ static void rehash(struct intern *strings)
 uint32_t intern(struct intern *strings, const char *string)
 {
 	const size_t size = strlen(string) + 1;
-	uint32_t at;
+	size_t at;
 
 	if (strings->count >= strings->slot_count / 2)
 		rehash(strings);
 	at = hash(string) & (strings->slot_count - 1);
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): it thinks that twice as many can be none */
 	for (; strings->slots[at]; at = (at + 1) & (strings->slot_count - 1))
 		if (strcmp(intern_text(strings, strings->slots[at] - 1), string) == 0)
 			return strings->slots[at] - 1;

@@ -10,7 +10,8 @@ struct intern {
 	size_t used, size;
 	size_t *starts;  /* of number n in text */
 	uint32_t *slots; /* open addressing: number plus 1; 0 is free */
-	uint32_t count, capacity, slot_count;
+	uint32_t count, capacity;
+	size_t slot_count;
 };
 
 /* The number of string, new or known. Ends the program when there is no memory, as all of this room does. */
