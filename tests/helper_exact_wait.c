@@ -187,48 +187,70 @@ static void interruption(void)
 		pid = child_that_signals(SIGUSR1, delays[i], 100);
 		CASE("wait against handler", waitpid(pid, NULL, 0) == pid);
 		say("handled %d, reaped there %d", handled, handler_reaped);
+		handled = handler_reaped = 0;
+		pid = child_that_signals(SIGUSR1, delays[i], 100);
+		CASE("waitid against handler", waitid(P_PID, (id_t)pid, &info, WEXITED));
+		say("siginfo %d, handled %d, reaped there %d", info.si_pid == pid, handled, handler_reaped);
 		on(SIGCHLD, SIG_DFL, 0);
 	}
 }
 
-static void *wait_for_ever(void *pid)
+static long by_pid(pid_t pid)
 {
-	waitpid((pid_t)(intptr_t)pid, NULL, 0);
+	return waitpid(pid, NULL, 0);
+}
+
+static long by_id(pid_t pid)
+{
+	return waitid(P_PID, (id_t)pid, NULL, WEXITED) == 0 ? pid : -1;
+}
+
+/* A thread that waits for a child. */
+struct waiting {
+	long (*wait)(pid_t pid);
+	pid_t pid;
+	int taken;
+};
+
+static void *wait_for_ever(void *data)
+{
+	const struct waiting *waiting = data;
+
+	waiting->wait(waiting->pid);
 	return NULL;
 }
 
-static volatile int child_taken;
-
-static void *wait_when_cancelled(void *pid)
+static void *wait_when_cancelled(void *data)
 {
+	struct waiting *waiting = data;
 	int old;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
 	pthread_cancel(pthread_self());
 	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
 	/* A cancellation point: acts before it takes the child. */
-	child_taken = waitpid((pid_t)(intptr_t)pid, NULL, 0) > 0;
+	waiting->taken = waiting->wait(waiting->pid) > 0;
 	return NULL;
 }
 
-static void cancellation(void)
+static void cancellation(long (*function)(pid_t pid))
 {
+	struct waiting waiting = {.wait = function, .pid = child_that_pauses()};
 	pthread_t thread;
 	void *result;
-	pid_t pid = child_that_pauses();
 
-	pthread_create(&thread, NULL, wait_for_ever, (void *)(intptr_t)pid);
+	pthread_create(&thread, NULL, wait_for_ever, &waiting);
 	usleep(30000);
 	pthread_cancel(thread);
 	pthread_join(thread, &result);
-	say("cancelled in waitpid: %d", result == PTHREAD_CANCELED);
-	end(pid);
-	pid = child_that_exits(0);
+	say("cancelled while it waits: %d", result == PTHREAD_CANCELED);
+	end(waiting.pid);
+	waiting.pid = child_that_exits(0);
 	usleep(10000);
-	pthread_create(&thread, NULL, wait_when_cancelled, (void *)(intptr_t)pid);
+	pthread_create(&thread, NULL, wait_when_cancelled, &waiting);
 	pthread_join(thread, &result);
-	say("cancelled before waitpid: %d, child taken %d", result == PTHREAD_CANCELED, child_taken);
-	CASE("still there", waitpid(pid, NULL, 0) == pid);
+	say("cancelled before: %d, child taken %d", result == PTHREAD_CANCELED, waiting.taken);
+	CASE("still there", function(waiting.pid) == waiting.pid);
 }
 
 int main(int argc, char **argv)
@@ -238,6 +260,7 @@ int main(int argc, char **argv)
 	errors();
 	states();
 	interruption();
-	cancellation();
+	cancellation(by_pid);
+	cancellation(by_id);
 	return 0;
 }

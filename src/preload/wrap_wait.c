@@ -5,7 +5,6 @@
 #include "preload/sampler.h"
 #include "preload/tasks.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -113,42 +112,23 @@ HEAPLOG_EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *u
 	return heaplog_board ? reap(pid, status, options, usage) : real()->wait4(pid, status, options, usage);
 }
 
+/* What the child held the system call says (kernel/exit.c), and libc's waitid does not. That one is a cancellation point:
+ * meanwhile the thread is cancelled at once, as in glibc before 2.41. Not two calls, one to wait that leaves the child and
+ * one to reap it: between them a handler of SIGCHLD would take it. */
+static int wait_by_id(const struct call *call)
+{
 #if defined(__linux__)
-/* A signal came. The kernel clears what *info had, or says that it cannot: our own number is no child's. */
-static int interrupted(const struct call *call)
-{
-	syscall(SYS_waitid, P_PID, syscall(SYS_getpid), call->info, WEXITED | WNOHANG, NULL);
-	errno = errno == EFAULT ? EFAULT : EINTR;
-	return -1;
-}
+	int type = PTHREAD_CANCEL_DEFERRED;
+	int result;
 
-/* What the child held the system call says (kernel/exit.c), and libc's waitid does not; but that one is a cancellation
- * point, and the other is none. Hence one to wait, which leaves the child as it is, and the other to reap it. What the
- * caller gets comes from the second alone. */
-static int reap_by_id(const struct call *call)
-{
-	for (;;) {
-		siginfo_t seen = {.si_pid = 0};
-		int result;
-
-		if (real()->waitid(call->type, call->id, &seen, call->options | WNOWAIT) != 0 && errno == EINTR)
-			return interrupted(call);
-		/* No child: an error, which is this call's as well, or nothing yet. */
-		result = (int)syscall(SYS_waitid, seen.si_pid > 0 ? P_PID : call->type,
-				      seen.si_pid > 0 ? (id_t)seen.si_pid : call->id, call->info,
-				      call->options | WNOHANG, call->usage);
-		/* Another thread may have been quicker. */
-		if (result == 0 ? call->info->si_pid > 0 || call->options & WNOHANG
-				: seen.si_pid <= 0 || errno != ECHILD)
-			return result;
-	}
-}
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	result = (int)syscall(SYS_waitid, call->type, call->id, call->info, call->options, call->usage);
+	pthread_setcanceltype(type, NULL);
+	return result;
 #else
-static int reap_by_id(const struct call *call)
-{
 	return real()->waitid(call->type, call->id, call->info, call->options);
-}
 #endif
+}
 
 /* int waitid(idtype_t type, id_t id, siginfo_t *info, int options); WNOWAIT leaves the child to be waited for again. */
 HEAPLOG_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
@@ -167,10 +147,7 @@ HEAPLOG_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	/* A bad address is the kernel's to refuse: not looked at before it has written there. */
 	if (!info || runtime_readable(info, sizeof *info))
 		settled = sampler_settle(try_waitid, &call, !(options & WNOHANG));
-	if (settled)
-		result = settled > 0 ? 0 : -1;
-	else
-		result = options & WNOWAIT ? real()->waitid(type, id, info, options) : reap_by_id(&call);
+	result = settled ? (settled > 0 ? 0 : -1) : wait_by_id(&call);
 	if (result == 0 && !(options & WNOWAIT) && seen->si_pid > 0) {
 		/* Put together as waitpid reports it. */
 		if (seen->si_code == CLD_EXITED)
