@@ -299,6 +299,16 @@ void tree_read_again(struct heaplog_tree *tree)
 	}
 }
 
+/* A process that has said what it held and holds more by now: a destructor of a library, after ours. Not the kernel's
+ * counters, which are a few pages apart from its maximum. */
+static void note_after_its_word(struct member *member)
+{
+	enum { APART = 512 << 10 };
+
+	if (member->resident > member->said + member->said / 128 + APART)
+		member->heard = false;
+}
+
 bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool with_status)
 {
 	char *const text = tree->text;
@@ -316,6 +326,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 		if (member->reads) {
 			if (member->resident > member->mark)
 				set_mark(tree, member, member->resident);
+			note_after_its_word(member);
 			return true;
 		}
 	}
@@ -345,6 +356,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	}
 	member->resident = resident;
 	set_mark(tree, member, mark > resident ? mark : resident);
+	note_after_its_word(member);
 	if (tree->options.metric == HEAPLOG_METRIC_PSS)
 		member->resident = read_pss(tree, member);
 	member->reads = true;

@@ -207,8 +207,10 @@ void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid
 {
 	struct member *member = find(tree, pid);
 
-	if (member && ends)
+	if (member && ends) {
 		member->heard = true;
+		member->said = bound;
+	}
 	/* Of what it ran, only what was never seen is news: it may have coincided with all that is alive now. */
 	if (member && bound > member->mark)
 		member->mark = bound;

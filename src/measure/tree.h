@@ -22,7 +22,7 @@ struct member {
 	bool execed;           /* has exec'ed since its fork */
 	bool own;              /* what it holds is its own, and counts: it has exec'ed, or works without an exec */
 	bool loaded;           /* it holds what a program does that has got to its main() */
-	bool heard;            /* it has said what it held, and ends */
+	bool heard;            /* it has said what it held, and ends; not where it holds more afterwards */
 	bool reads;            /* its memory counted in this tick */
 	bool waits;            /* its mark was not asked for in this tick */
 	pid_t speaker;         /* its first thread has ended: another one, that says what it holds; 0: the first does */
@@ -38,6 +38,7 @@ struct member {
 	uint64_t anonymous; /* before it counts: bytes at its first look */
 	uint64_t resident;  /* in the metric */
 	uint64_t mark;      /* high-water mark in bytes; 0: not known yet */
+	uint64_t said;      /* where it was heard: bytes, no less than it held */
 };
 
 /* Where the kernel is in giving away process ids. Those in (from, last] are to be looked at. */

@@ -1,5 +1,6 @@
 #include "preload/board_file.h"
 
+#include "preload/futex.h"
 #include "preload/runtime.h"
 
 #include "measure/procfs.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 struct heaplog_board *_Atomic heaplog_board_file;
-static _Atomic uint32_t tried; /* one attempt per owner */
+static _Atomic uint32_t tried; /* one attempt per owner: 1 while it is made, 2 afterwards */
 static _Atomic bool ending;    /* the runner is about to exit, perhaps while a sampler makes the file */
 static char path[RUNTIME_DIRECTORY_MAX + 32];
 
@@ -39,6 +40,11 @@ static uint64_t pid_namespace(void)
 	struct stat status;
 
 	return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+bool board_file_shares_numbers(const struct heaplog_board *board)
+{
+	return board->head.pid_namespace == pid_namespace();
 }
 
 /* A directory of the user's own, for nobody else: what another user could write or exchange is not used. */
@@ -251,8 +257,12 @@ void board_file_open(pid_t owner)
 	uint32_t expected = 0;
 	char fallback[64];
 
-	if (!atomic_compare_exchange_strong(&tried, &expected, 1))
+	if (!atomic_compare_exchange_strong(&tried, &expected, 1)) {
+		/* Another thread is at it, or was as this process was forked: then there will be none. */
+		for (int i = 0; expected == 1 && i < 20; i++, expected = atomic_load(&tried))
+			futex_wait(&tried, 1, 1000000);
 		return;
+	}
 	if (heaplog_runtime.directory[0])
 		board = open_in(heaplog_runtime.directory, owner);
 	if (!board) {
@@ -260,6 +270,8 @@ void board_file_open(pid_t owner)
 		board = open_in(fallback, owner);
 	}
 	atomic_store(&heaplog_board_file, board);
+	atomic_store(&tried, 2);
+	futex_wake(&tried);
 }
 
 void board_file_forget(void)

@@ -27,6 +27,9 @@ struct heaplog_board *board_file_map(int directory, const char *name, bool regis
 void board_file_unmap(struct heaplog_board *board, bool registers);
 void board_file_fallback(char *text);
 
+/* Do process numbers mean the same to its owner and to this process? */
+bool board_file_shares_numbers(const struct heaplog_board *board);
+
 /* In a child that becomes a runner of its own: the file is its parent's. */
 void board_file_forget(void);
 

@@ -6,6 +6,7 @@
 #include "preload/runtime.h"
 #include "preload/settings.h"
 #include "preload/target.h"
+#include "measure/procfs.h"
 #include "task/environment.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@
 enum {
 	FORK_MARGIN = 1 << 20, /* a forked child that has grown by so much works without an exec */
 	SMALL = 4 << 20,       /* a process that cannot have held more makes no difference to a task's bounds */
+	WORKED_US = 3000,      /* of a processor: a forked child that had so much was no mere copy (memory_linux.c) */
 };
 
 /* This process in the tree of a task. Copied by fork; a vfork child sees its parent's, whose pid is not its own. */
@@ -69,43 +71,55 @@ static pid_t own_parent(void)
 	return (pid_t)syscall(SYS_getppid);
 }
 
-static uint64_t maxrss(void)
+/* worked, or NULL: microseconds of a processor. */
+static uint64_t maxrss(uint64_t *worked)
 {
-	struct rusage usage;
+	struct rusage usage = {.ru_maxrss = 0};
 
-	return syscall(SYS_getrusage, RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+	syscall(SYS_getrusage, RUSAGE_SELF, &usage);
+	if (worked)
+		*worked = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+			  (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+	return (uint64_t)usage.ru_maxrss * 1024;
 }
 
-/* VmHWM; most: ru_maxrss, which is the same where it has grown above what was brought along, at a fiftieth of the cost.
- */
-static uint64_t high_water(uint64_t most)
+/* VmHWM, in bytes; 0: unknown. In pieces: this may be a signal's small stack. */
+static uint64_t read_high_water(void)
 {
-	char text[4096];
-	const char *at;
+	static const char name[] = "\nVmHWM:";
+	const int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+	char text[128];
 	uint64_t value = 0;
+	size_t matched = 0;
+	bool over = false;
 	long length;
-	int fd;
 
-	if (self.forked)
-		return most > self.carried + FORK_MARGIN ? most : 0;
-	if (most > self.carried)
-		return most;
-	fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
-	length = syscall(SYS_read, fd, text, sizeof text - 1);
-	syscall(SYS_close, fd);
-	text[length > 0 ? length : 0] = '\0';
-	at = strstr(text, "\nVmHWM:");
-	for (at = at ? at + 7 + strspn(at + 7, " \t") : ""; *at >= '0' && *at <= '9'; at++)
-		value = value * 10 + (uint64_t)(*at - '0');
+	while (fd >= 0 && !over && (length = syscall(SYS_read, fd, text, sizeof text)) > 0)
+		for (long i = 0; i < length && !over; i++) {
+			if (matched < sizeof name - 1)
+				matched = text[i] == name[matched] ? matched + 1 : text[i] == name[0];
+			else if (text[i] >= '0' && text[i] <= '9')
+				value = value * 10 + (uint64_t)(text[i] - '0');
+			else
+				over = value || text[i] == '\n';
+		}
+	if (fd >= 0)
+		syscall(SYS_close, fd);
 	return value * 1024;
 }
 
-/* Our token as it stands in LD_PRELOAD; its length, 0: not there, or no absolute path. */
-static size_t own_token(const char **token)
+/* most: ru_maxrss, which is the same where it has grown above what was brought along, at a fiftieth of the cost. */
+static uint64_t high_water(uint64_t most)
 {
-	const char *value = environment_get(environ, "LD_PRELOAD");
+	if (self.forked)
+		return most > self.carried + FORK_MARGIN ? most : 0;
+	return most > self.carried ? most : read_high_water();
+}
+
+/* Our token as it stands in LD_PRELOAD; its length, 0: not there, or no absolute path. */
+static size_t token_in(char *const envp[], const char **token)
+{
+	const char *value = environment_get(envp, "LD_PRELOAD");
 
 	while (value && *value) {
 		const size_t length = strcspn(value, ": ");
@@ -134,7 +148,7 @@ static bool has_mark(const char *token, size_t length)
 bool exact_is_marked(void)
 {
 	const char *token;
-	const size_t length = settings_value("LD_PRELOAD") ? own_token(&token) : 0;
+	const size_t length = settings_value("LD_PRELOAD") ? token_in(environ, &token) : 0;
 
 	return length && has_mark(token, length);
 }
@@ -142,7 +156,7 @@ bool exact_is_marked(void)
 static void note_token(void)
 {
 	const char *token;
-	const size_t length = own_token(&token);
+	const size_t length = token_in(environ, &token);
 	const size_t name = strlen(heaplog_runtime.library);
 
 	if (!length || length + 2 > sizeof self.token)
@@ -158,17 +172,34 @@ struct claim {
 	uint64_t key; /* of its own variables; 0: they say nothing */
 	uint64_t found;
 	bool doubtful;
-	const struct heaplog_board_process *entry; /* of the same task */
+	struct heaplog_board_process *entry; /* of the same task */
 	unsigned boards;                           /* that have a process with the key */
 };
+
+/* In a pid namespace of its own (a sandbox) a process has a number that the runner would take for somebody else's: it is
+ * none of the board's, and the task lacks what it would say. */
+static bool is_outside(struct heaplog_board *board, uint64_t key)
+{
+	const uint32_t used = atomic_load(&board->head.processes_used);
+
+	if (board_file_shares_numbers(board))
+		return false;
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
+		if (atomic_load(&board->process[i].task) == key)
+			atomic_store(&board->process[i].hidden, 1);
+	return true;
+}
 
 /* An entry of its own, or its parent's. */
 static bool is_known(void *context, struct heaplog_board *board)
 {
 	struct claim *claim = context;
-	struct heaplog_board_process *entry = registry_find(board, own_pid());
 	const pid_t parent = own_parent();
+	struct heaplog_board_process *entry;
 
+	if (is_outside(board, claim->key))
+		return false;
+	entry = registry_find(board, own_pid());
 	if (!entry)
 		entry = registry_find(board, parent);
 	/* posix_spawn in the runner: it has not told us our number yet. */
@@ -190,7 +221,7 @@ static bool is_possible(void *context, struct heaplog_board *board)
 	struct claim *claim = context;
 	const uint32_t used = atomic_load(&board->head.processes_used);
 
-	if (board->head.owner == own_parent() || !boards_owner_lives(board))
+	if (board->head.owner == own_parent() || is_outside(board, claim->key) || !boards_owner_lives(board))
 		return false;
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
 		if (atomic_load(&board->process[i].state) >= HEAPLOG_PROCESS_ANNOUNCED &&
@@ -264,7 +295,12 @@ bool exact_join(void)
 		return false;
 	note_token();
 	self.pid = own_pid();
-	self.carried = maxrss();
+	self.carried = maxrss(NULL);
+	/* It was another program, which has not said what it held: a raw system call (Go, a library bound to libc alone). */
+	if (atomic_load(&claim.entry->pid) == self.pid &&
+	    atomic_load(&claim.entry->state) == HEAPLOG_PROCESS_LIVES && !atomic_load(&claim.entry->becomes))
+		atomic_store(&claim.entry->hidden, 1);
+	atomic_store(&claim.entry->becomes, 0);
 	enter(claim.entry);
 	return true;
 }
@@ -273,12 +309,21 @@ void exact_forked(void)
 {
 	const int saved = errno;
 
+	/* A parent of the number 0 is in another pid namespace (is_outside). */
+	if (!self.board || own_parent() == 0) {
+		if (self.entry)
+			atomic_store(&self.entry->hidden, 1);
+		self.board = NULL;
+		self.entry = NULL;
+		errno = saved;
+		return;
+	}
 	/* Where its task has begun anew meanwhile, the parent is no longer of it, and the child neither. */
 	if (self.entry && atomic_load(&self.entry->pid) == self.pid)
 		self.key = atomic_load(&self.entry->task);
 	self.pid = own_pid();
 	self.forked = true;
-	self.carried = maxrss();
+	self.carried = maxrss(NULL);
 	enter(self.entry);
 	errno = saved;
 }
@@ -286,13 +331,16 @@ void exact_forked(void)
 /* What it held. It need not be known exactly where it is little, and less than the task is known to have held. */
 static void leave_mark(struct heaplog_board_process *entry)
 {
-	const uint64_t most = maxrss();
+	uint64_t worked;
+	const uint64_t most = maxrss(&worked);
 
 	if (!self.forked && most <= SMALL && most <= self.carried && most <= atomic_load(&entry->known)) {
 		entry->high_water = 0;
 		entry->bound = most;
 	} else {
-		entry->high_water = entry->bound = high_water(most);
+		entry->high_water = high_water(most);
+		/* Who has worked without an exec is counted where a look comes in time: with what is its parent's copy. */
+		entry->bound = self.forked && worked >= WORKED_US ? most : entry->high_water;
 	}
 }
 
@@ -300,8 +348,11 @@ void exact_leave(void)
 {
 	const int saved = errno;
 
-	/* A vfork child ends: its parent does not. */
-	if (self.pid == own_pid() && self.entry && atomic_load(&self.entry->pid) == self.pid) {
+	if (self.entry && self.pid != own_pid()) {
+		/* A vfork child ends: its parent does not. Or one that a raw system call or libc itself made (daemon), which
+		 * nobody has heard of. */
+		atomic_store(&self.entry->hidden, 1);
+	} else if (self.entry && atomic_load(&self.entry->pid) == self.pid) {
 		leave_mark(self.entry);
 		/* Of a run that is over nobody hears any more. */
 		atomic_store(&self.entry->state, exact_is_stale(atomic_load(&self.entry->task)) ? HEAPLOG_PROCESS_FREE
@@ -310,6 +361,35 @@ void exact_leave(void)
 		registry_tell(self.board, self.entry, self.entry->high_water > SMALL);
 	}
 	errno = saved;
+}
+
+static bool is_true(const char *value)
+{
+	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+}
+
+/* Will a program with this environment find the board, as start() and boards_find() go about it? One that drops our
+ * variables, or has a runtime directory of its own, loads the library and does not. */
+static bool finds_board(char *const envp[])
+{
+	const bool on = is_true(environment_get(envp, "NX_LOG_HEAP_USAGE")) || is_true(environment_get(envp, "HEAPLOG"));
+	const char *token;
+	size_t length;
+	char usual[64] = "/run/user/";
+	const char *directory = on ? environment_get(envp, "XDG_RUNTIME_DIR") : NULL;
+
+	if (on ? !is_true(environment_get(envp, "HEAPLOG_EXACT"))
+	       : !(length = token_in(envp, &token)) || !has_mark(token, length))
+		return false;
+	if (!directory || *directory != '/') {
+		procfs_put_number(usual + strlen(usual), (uint64_t)syscall(SYS_geteuid));
+		directory = usual;
+		if (!heaplog_runtime.directory[0])
+			return true;
+	}
+	length = strlen(directory);
+	return strncmp(heaplog_runtime.directory, directory, length) == 0 &&
+	       strcmp(heaplog_runtime.directory + length, "/" HEAPLOG_BOARD_SUBDIRECTORY) == 0;
 }
 
 void exact_launch(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search_path,
@@ -329,13 +409,24 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 	} else if (self.token[0]) {
 		launch->envp = environment_with(launch->envp, heaplog_runtime.library, self.token, edit->entries,
 						EXACT_ENTRIES, edit->text, EXACT_TEXT);
+		if (self.entry && !finds_board(launch->envp))
+			atomic_store(&self.entry->hidden, 1);
 	}
 	/* Of this program nothing can be read after the exec. */
 	if (!spawn && self.pid == own_pid() && self.entry) {
-		const uint64_t mark = high_water(maxrss());
+		const uint64_t mark = high_water(maxrss(NULL));
 
 		if (mark > atomic_load(&self.entry->past))
 			atomic_store(&self.entry->past, mark);
+		atomic_store(&self.entry->becomes, 1);
+		/* As where one leaves. */
+		registry_tell(self.board, self.entry, mark > SMALL);
 	}
 	errno = saved;
+}
+
+void exact_stays(void)
+{
+	if (self.entry && self.pid == own_pid())
+		atomic_store(&self.entry->becomes, 0);
 }

@@ -32,7 +32,7 @@ bool exact_join(void);
 /* Does the library's token in LD_PRELOAD bear the mark of a task? Asked where no variable says that it is on. */
 bool exact_is_marked(void);
 
-/* In a forked child of such a process. */
+/* In a forked child of such a process. Async-signal-safe. */
 void exact_forked(void);
 
 /* The process is about to end. Async-signal-safe. */
@@ -47,6 +47,9 @@ struct exact_edit {
 };
 void exact_launch(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
 		  bool spawn);
+
+/* The exec has failed. */
+void exact_stays(void);
 
 /* In the runner: a new run of a task with this key begins in it. What processes of the earlier one have left behind, and
  * those that still live, are no longer found by the key. Not the new one's: they descend from a child on our board. */
@@ -66,7 +69,7 @@ struct exact_news {
 	pid_t pid, parent;
 	bool left;           /* it has gone */
 	bool doubtful;       /* nothing but its variables says that it is the task's */
-	bool hidden;         /* it has started a program that cannot register itself */
+	bool hidden;         /* something of it, or that it has started, could not say what it held */
 	uint64_t high_water; /* bytes that it was known to have held; 0: nothing is known */
 	uint64_t bound;      /* bytes: no less than it held */
 	uint32_t place;
@@ -84,8 +87,8 @@ uint64_t exact_largest(uint64_t key);
 /* Has pid left what it held, and nobody has heard it yet? */
 bool exact_has_left(uint64_t key, pid_t pid);
 
-/* What processes with this key said they had held as they ended, in bytes, that nobody has heard yet; without children of
- * the runner that are on its board. */
+/* What processes with this key said they had held before an exec, or as they ended, in bytes, that nobody has heard yet; as
+ * they ended without children of the runner that are on its board. */
 uint64_t exact_unheard(uint64_t key);
 
 /* Has each process with this key said what it held as it ended? Not where one lives still, was killed, could not register

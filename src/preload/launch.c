@@ -167,6 +167,8 @@ bool launch_again(struct launch *launch, char *const given[])
 
 void launch_failed(struct launch *launch)
 {
+	if (heaplog_runtime.member)
+		exact_stays();
 	if (!launch->slot)
 		return;
 	const int saved = errno;

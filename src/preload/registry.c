@@ -23,7 +23,8 @@ struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t p
 struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t pid, pid_t parent, uint64_t key,
 					     uint32_t state, bool doubtful, const struct heaplog_board_process *origin)
 {
-	struct heaplog_board_process *entry = registry_find(board, pid);
+	/* 0: several threads may announce children that have no number yet. */
+	struct heaplog_board_process *entry = pid ? registry_find(board, pid) : NULL;
 
 	for (uint32_t i = 0; !entry && i < HEAPLOG_BOARD_PROCESSES; i++) {
 		uint32_t expected = HEAPLOG_PROCESS_FREE;
@@ -35,6 +36,7 @@ struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t 
 			;
 		entry = &board->process[i];
 		atomic_store(&entry->past, 0);
+		atomic_store(&entry->becomes, 0);
 		atomic_store(&entry->hidden, 0);
 		atomic_store(&entry->sampler, origin ? atomic_load(&origin->sampler) : 0);
 		atomic_store(&entry->known, origin ? atomic_load(&origin->known) : 0);
@@ -263,10 +265,13 @@ uint64_t exact_unheard(uint64_t key)
 
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
 		struct heaplog_board_process *entry = &board->process[i];
+		const uint32_t state = atomic_load(&entry->state);
 
+		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_LIVES)
+			continue;
+		sum += atomic_load(&entry->past);
 		/* The runner's own child is known by what its wait said. */
-		if (atomic_load(&entry->task) == key && atomic_load(&entry->state) == HEAPLOG_PROCESS_LEFT &&
-		    !board_find(heaplog_board, atomic_load(&entry->pid)))
+		if (state == HEAPLOG_PROCESS_LEFT && !board_find(heaplog_board, atomic_load(&entry->pid)))
 			sum += entry->bound;
 	}
 	return sum;

@@ -88,6 +88,9 @@ static bool hear(const struct sampler *sampler, struct unit *unit, uint64_t now)
 		const uint64_t peak = task->peak.summary.peak_bytes;
 
 		for (uint32_t i = 0; i < count; i++) {
+			/* Never the runner, nor its namespace's first process, with all the machine below it. */
+			if (news[i].pid <= 1 || news[i].pid == heaplog_board->owner)
+				continue;
 			if (news[i].doubtful && !heaplog_tree_has(unit->tree, news[i].pid) &&
 			    !heaplog_tree_takes(unit->tree, news[i].pid, now)) {
 				exact_forget(task->key, news[i].pid);

@@ -42,11 +42,16 @@ HEAPLOG_ALIAS(__fork, fork);
 /* pid_t _Fork(void); async-signal-safe, so that no thread may be made here: other wrappers do it (sampler_poll). */
 HEAPLOG_EXPORT pid_t _Fork(void)
 {
+	pid_t pid;
+
 	if (heaplog_runtime.on)
 		board_prepare();
 	else if (heaplog_runtime.member)
 		runtime_bind();
-	return real()->_Fork();
+	pid = real()->_Fork();
+	if (pid == 0 && heaplog_runtime.member)
+		exact_forked();
+	return pid;
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)

@@ -73,11 +73,12 @@ struct heaplog_board_process {
 	_Atomic uint32_t state; /* enum heaplog_board_process_state */
 	_Atomic int32_t pid;
 	int32_t parent;
-	uint32_t doubtful;        /* known by its variables alone, or descends from such a one */
+	uint16_t doubtful;        /* known by its variables alone, or descends from such a one */
+	_Atomic uint16_t becomes; /* it is about to exec, and has said what it held */
 	_Atomic uint64_t task;    /* what all processes of its task have in common */
 	_Atomic uint64_t known;   /* bytes: the task's peak as its sampler had it last */
 	_Atomic uint32_t sampler; /* who looks at its task, and 1; 0: not known yet */
-	_Atomic uint32_t hidden;  /* it has started a program that cannot register itself */
+	_Atomic uint32_t hidden;  /* something of it, or that it has started, could not say what it held */
 	uint64_t high_water;      /* bytes that it held, as it left; 0: unknown */
 	uint64_t bound;           /* bytes: no less than it held, as it left */
 	_Atomic uint64_t past;    /* high_water of the program that it was before an exec; taken by who reads it */
