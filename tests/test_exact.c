@@ -290,6 +290,39 @@ static void test_says_exact(void **state)
 	}
 }
 
+/* A short process that might not say what it held: either the figure has it, or it is not said to be exact. */
+static void test_unsaid(void **state)
+{
+	enum { TRUTH = 160, TIMES = 4 };
+	static const struct {
+		const char *way;
+		bool bounded; /* it does say it: the upper bound holds */
+	} rows[] = {{"exec", true},  {"raw", false},       {"fork", true},   {"_Fork", true},     {"clone", false},
+		    {"small", true}, {"namespace", false}, {"unset", false}, {"directory", false}};
+
+	for (size_t i = 0; i < TIMES * sizeof rows / sizeof *rows; i++) {
+		const char *way = rows[i / TIMES].way;
+		char script[5000];
+		const char *line;
+		double peak, upper;
+
+		snprintf(script, sizeof script, "%s %s %d; s=$?; [ $s = 3 ] || exit $s",
+			 torture_path("tests/helper_unsaid"), way, TRUTH - 100);
+		line = record_of(*state, "HEAPLOG_EXACT=1", script);
+		if (!strstr(line, "\"code\":0"))
+			fail_msg("%s: %s", way, line);
+		peak = strtod(strstr(line, "\"peak_bytes\":") + 13, NULL) / (1 << 20);
+		upper = strtod(strstr(line, "\"peak_upper_bytes\":") + 19, NULL) / (1 << 20);
+		if (strstr(line, "\"exact\":true") && peak < TRUTH)
+			fail_msg("%s: %.0f is said to be exact", way, peak);
+		if (rows[i / TIMES].bounded && upper < TRUTH)
+			fail_msg("%s: the upper bound is %.0f", way, upper);
+		/* In another pid namespace it is number 1, which is somebody else here. */
+		if (peak > TRUTH + 16)
+			fail_msg("%s: %.0f MB", way, peak);
+	}
+}
+
 /* What the processes of ended tasks said makes room: the table has 2048 places, and a build ten thousand commands. */
 static void test_room(void **state)
 {
@@ -328,7 +361,7 @@ int main(void)
 	    TORTURE(test_short_children), TORTURE(test_short_orphan), TORTURE(test_cleared_environment),
 	    TORTURE(test_environment),    TORTURE(test_undisturbed),  TORTURE(test_foreign_programs),
 	    TORTURE(test_run_again),      TORTURE(test_bounds),       TORTURE(test_says_exact),
-	    TORTURE(test_room),
+	    TORTURE(test_room),           TORTURE(test_unsaid),
 	};
 
 	/* Under a sanitizer the library is linked with the runner, and LD_PRELOAD is not used. */

@@ -2,20 +2,18 @@
 
 #include "preload/board_file.h"
 #include "preload/boards.h"
+#include "preload/exact_token.h"
 #include "preload/registry.h"
 #include "preload/runtime.h"
 #include "preload/settings.h"
 #include "preload/target.h"
-#include "measure/procfs.h"
+
 #include "task/environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,64 +114,13 @@ static uint64_t high_water(uint64_t most)
 	return most > self.carried ? most : read_high_water();
 }
 
-/* Our token as it stands in LD_PRELOAD; its length, 0: not there, or no absolute path. */
-static size_t token_in(char *const envp[], const char **token)
-{
-	const char *value = environment_get(envp, "LD_PRELOAD");
-
-	while (value && *value) {
-		const size_t length = strcspn(value, ": ");
-		char one[RUNTIME_NAME_MAX];
-
-		if (length < sizeof one && *value == '/') {
-			memcpy(one, value, length);
-			one[length] = '\0';
-			*token = value;
-			if (environment_has_token(one, heaplog_runtime.library))
-				return length;
-		}
-		value += length + (value[length] != '\0');
-	}
-	return 0;
-}
-
-/* Is the last slash a double one? */
-static bool has_mark(const char *token, size_t length)
-{
-	const size_t name = strlen(heaplog_runtime.library);
-
-	return length > name + 2 && token[length - name - 1] == '/' && token[length - name - 2] == '/';
-}
-
-bool exact_is_marked(void)
-{
-	const char *token;
-	const size_t length = settings_value("LD_PRELOAD") ? token_in(environ, &token) : 0;
-
-	return length && has_mark(token, length);
-}
-
-static void note_token(void)
-{
-	const char *token;
-	const size_t length = token_in(environ, &token);
-	const size_t name = strlen(heaplog_runtime.library);
-
-	if (!length || length + 2 > sizeof self.token)
-		return;
-	memcpy(self.token, token, length - name);
-	if (!has_mark(token, length))
-		strcat(self.token, "/");
-	strcat(self.token, heaplog_runtime.library);
-}
-
 /* Whose process is this? */
 struct claim {
 	uint64_t key; /* of its own variables; 0: they say nothing */
 	uint64_t found;
 	bool doubtful;
 	struct heaplog_board_process *entry; /* of the same task */
-	unsigned boards;                           /* that have a process with the key */
+	unsigned boards;                     /* that have a process with the key */
 };
 
 /* In a pid namespace of its own (a sandbox) a process has a number that the runner would take for somebody else's: it is
@@ -293,12 +240,12 @@ bool exact_join(void)
 
 	if (!find_board(own_key(), &claim))
 		return false;
-	note_token();
+	exact_note_token(self.token);
 	self.pid = own_pid();
 	self.carried = maxrss(NULL);
 	/* It was another program, which has not said what it held: a raw system call (Go, a library bound to libc alone). */
-	if (atomic_load(&claim.entry->pid) == self.pid &&
-	    atomic_load(&claim.entry->state) == HEAPLOG_PROCESS_LIVES && !atomic_load(&claim.entry->becomes))
+	if (atomic_load(&claim.entry->pid) == self.pid && atomic_load(&claim.entry->state) == HEAPLOG_PROCESS_LIVES &&
+	    !atomic_load(&claim.entry->becomes))
 		atomic_store(&claim.entry->hidden, 1);
 	atomic_store(&claim.entry->becomes, 0);
 	enter(claim.entry);
@@ -363,35 +310,6 @@ void exact_leave(void)
 	errno = saved;
 }
 
-static bool is_true(const char *value)
-{
-	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-}
-
-/* Will a program with this environment find the board, as start() and boards_find() go about it? One that drops our
- * variables, or has a runtime directory of its own, loads the library and does not. */
-static bool finds_board(char *const envp[])
-{
-	const bool on = is_true(environment_get(envp, "NX_LOG_HEAP_USAGE")) || is_true(environment_get(envp, "HEAPLOG"));
-	const char *token;
-	size_t length;
-	char usual[64] = "/run/user/";
-	const char *directory = on ? environment_get(envp, "XDG_RUNTIME_DIR") : NULL;
-
-	if (on ? !is_true(environment_get(envp, "HEAPLOG_EXACT"))
-	       : !(length = token_in(envp, &token)) || !has_mark(token, length))
-		return false;
-	if (!directory || *directory != '/') {
-		procfs_put_number(usual + strlen(usual), (uint64_t)syscall(SYS_geteuid));
-		directory = usual;
-		if (!heaplog_runtime.directory[0])
-			return true;
-	}
-	length = strlen(directory);
-	return strncmp(heaplog_runtime.directory, directory, length) == 0 &&
-	       strcmp(heaplog_runtime.directory + length, "/" HEAPLOG_BOARD_SUBDIRECTORY) == 0;
-}
-
 void exact_launch(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search_path,
 		  bool spawn)
 {
@@ -409,7 +327,7 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 	} else if (self.token[0]) {
 		launch->envp = environment_with(launch->envp, heaplog_runtime.library, self.token, edit->entries,
 						EXACT_ENTRIES, edit->text, EXACT_TEXT);
-		if (self.entry && !finds_board(launch->envp))
+		if (self.entry && !exact_finds_board(launch->envp))
 			atomic_store(&self.entry->hidden, 1);
 	}
 	/* Of this program nothing can be read after the exec. */
