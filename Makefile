@@ -48,6 +48,8 @@ TEST_OBJ := $(BUILD)/tests/torture.c.o $(BUILD)/tests/fake_proc.c.o
 HELPERS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/helper_*.c))
 PURE_OBJ := $(patsubst %,$(BUILD)/%.o,$(MEASURE) $(RECORD) $(TASK) $(addprefix src/preload/,nx.c annotate.c cause.c plain.c table.c))
 
+# A linker that fails may leave an empty file.
+.DELETE_ON_ERROR:
 .PHONY: all check test-build check-asan check-ubsan check-tsan check-valgrind e2e symbols install uninstall format lint clean quickstart
 .SECONDARY:
 all: $(LIB)

@@ -85,6 +85,10 @@ void exact_forked(void)
 {
 }
 
+void exact_stays(void)
+{
+}
+
 void exact_leave(void)
 {
 }

@@ -344,10 +344,10 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 		marks += member->mark;
 	}
 	heaplog_peak_tick(peak, now_ns, tree->readings, count, tree->gone + tree->gone_before);
-	/* A mark that was read in turn may be as old as a round: as long may what has gone since have been beside it.
-	 */
+	/* A mark that was read in turn may be as old as a round: as long may what has gone since have been beside it. Where
+	 * processes say what they held, what one says in the middle of a look was beside what the look had read before. */
 	if (!many || tree->turn == 0) {
-		tree->gone_before = many || tree->waited ? tree->gone : 0;
+		tree->gone_before = many || tree->waited || tree->options.gone ? tree->gone : 0;
 		tree->gone = 0;
 	}
 	if (peak->top_stale)

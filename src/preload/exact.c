@@ -310,6 +310,12 @@ void exact_leave(void)
 	errno = saved;
 }
 
+/* Behind a chroot, or where the task has removed it (npm ci), the loader would complain in the task's output. */
+static bool is_within_reach(void)
+{
+	return !self.token[0] || syscall(SYS_faccessat, AT_FDCWD, self.token, R_OK) == 0;
+}
+
 void exact_launch(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search_path,
 		  bool spawn)
 {
@@ -319,7 +325,7 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 		errno = saved;
 		return;
 	}
-	if (!target_fits(directory, file, search_path)) {
+	if (!target_fits(directory, file, search_path) || !is_within_reach()) {
 		launch->envp = environment_without(launch->envp, heaplog_runtime.library, edit->entries, EXACT_ENTRIES,
 						   edit->text, EXACT_TEXT);
 		if (self.entry) /* a vfork child's is its parent's, which it is as true of */

@@ -143,9 +143,12 @@ def start_peers():
     return peers
 
 
-def bytes_of_library():
-    with open(f"{build}/libheaplog.so", "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:12]
+def hash_of(*paths):
+    content = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            content.update(file.read())
+    return content.hexdigest()[:12]
 
 
 def commit():
@@ -156,13 +159,16 @@ def commit():
 
 
 def load(keep, count):
-    """The rows that were measured before, where they are to be kept: of this very library, and of as many runs."""
-    report = {"library": bytes_of_library(), "commit": commit(), "runs": count, "rows": {}}
+    """The rows that were measured before, where they are to be kept: of this very library, by these programs, and of as
+    many runs."""
+    report = {"library": hash_of(f"{build}/libheaplog.so"), "commit": commit(), "runs": count, "rows": {},
+              "programs": hash_of(*(f"{HERE}/{name}" for name in sorted(os.listdir(HERE))
+                                    if name.endswith((".c", ".h", ".py", ".js"))))}
     if keep:
         try:
             with open(f"{build}/accuracy.json") as file:
                 before = json.load(file)
-            if before["library"] == report["library"] and before["runs"] == count:
+            if all(before[key] == report[key] for key in ("library", "programs", "runs")):
                 report = before
         except (FileNotFoundError, KeyError, ValueError):
             pass
@@ -225,6 +231,8 @@ def main():
     unknown = set(options.cases) - set(CASES) - set(TRUE)
     if unknown:
         sys.exit(f"accuracy: no case {' '.join(sorted(unknown))}; there are {' '.join([*CASES, *TRUE])}")
+    if options.runs < 1:
+        sys.exit(f"accuracy: {options.runs} runs: at least one is needed (N=20)")
     report = load(options.keep, options.runs)
     peers = start_peers() if options.peers else {}
     for name in options.cases or [*CASES, *TRUE]:

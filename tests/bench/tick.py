@@ -58,6 +58,9 @@ def main():
     print("system calls of a look:")
     for kind, count in kinds.most_common(8):
         print(f"  {count:3} times  {kind}")
+    whole = sum(sum(call.startswith("pread") for call, _, _ in look) > SIZE for look in looks)
+    if 4 * whole < len(looks):  # between two of them a glance, which asks whether anything has started
+        problems.add(f"{whole} of {len(looks)} looks have read all {SIZE} processes")
     for problem in sorted(problems)[:10]:
         print("not as it should be: " + problem)
     print("missed" if problems else "met: no open, no getdents, at most one read per process and one per thread")
