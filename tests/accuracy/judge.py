@@ -37,11 +37,11 @@ TRUE_LEAST = MB // 4  # less was seen in the midst of the exec
 TOUCHED = .005  # processes touch some pages after they have been read
 ABOVE_SHARES = .02  # shares change between two readings of one sum: their figure has two sides by nature
 EXACT = .01  # what a record promises by "exact" (heaplog.h)
-SURE = {"hold", "hold-short", "spike", "four", "three"}  # the exact mode says "exact" of them ...
+SURE = {"hold", "hold-short", "spike", "four"}  # the exact mode says "exact" of them ...
 SURE_SHARE = .8  # ... in so many runs at least: a library that never says it were never wrong
 BOUND = 1.05  # the upper bound is no more than this, times the truth, in the usual run ...
-BOUND_TURNS = 3.5  # ... and this where processes come and go, or hand over: they might have held it at once
-TURNS = {"churn", "forks", "handover", "workers", "orphan-short"}
+BOUNDS = {  # ... but where processes come and go, or hand over: they might have held it at once; and of shares, of which
+    **dict.fromkeys(("three", "churn", "forks", "handover"), 3.5), "shared-pss": 10}  # no maximum is known but that of rss
 PROCESS = MB * 5 // 2  # what a process of a case has at most beside what it was told to hold
 DOUBTFUL = .05  # the share of the runs in which the reference may differ: it may be kept from a CPU
 
@@ -71,7 +71,7 @@ def judge(name, mode, runs):
     text = (f"{within} of {len(runs)} within {tolerance:.0%}, {above} above, upper bound holds in {bounded}, usually {far:.2f} times, "
             f"exact {exact}, of which wrong {not_exact}")
     if bar:
-        near = far <= (BOUND_TURNS if name in TURNS else BOUND)
+        near = far <= (BOUNDS.get(name, BOUND))
         return text + f" (bar {need})", within >= need and near and not (above or unbounded or not_exact or silent)
     # Without a bar (processes that may go unseen) what was seen must still not be above, nor be called exact; and where
     # all of them say what they held, as in the exact mode, the upper bound has to hold.
