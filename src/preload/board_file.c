@@ -42,9 +42,31 @@ static uint64_t pid_namespace(void)
 	return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
+static uint64_t proc_device(void)
+{
+	struct stat status;
+
+	return syscall(SYS_newfstatat, AT_FDCWD, "/proc", &status, 0) == 0 ? status.st_dev : 0;
+}
+
+/* Does /proc know this process by the number that it has for itself? */
+static bool has_number_in_proc(void)
+{
+	char link[24];
+	const long length = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self", link, sizeof link);
+	pid_t pid = 0;
+
+	for (long i = 0; i < length && link[i] >= '0' && link[i] <= '9'; i++)
+		pid = pid * 10 + (link[i] - '0');
+	return pid == (pid_t)syscall(SYS_getpid);
+}
+
+/* A /proc belongs to one pid namespace: where it is the owner's, and knows this process by its number, it is the same one. To
+ * ask for the namespace itself makes the kernel put together /proc/PID: 15 us of every process's. */
 bool board_file_shares_numbers(const struct heaplog_board *board)
 {
-	return board->head.pid_namespace == pid_namespace();
+	return (board->head.proc_device == proc_device() && has_number_in_proc()) ||
+	       board->head.pid_namespace == pid_namespace();
 }
 
 /* A directory of the user's own, for nobody else: what another user could write or exchange is not used. */
@@ -164,6 +186,7 @@ static struct heaplog_board *create(int directory, const char *name, pid_t owner
 	board->head.tasks = HEAPLOG_BOARD_TASKS;
 	board->head.owner_started = started(owner);
 	board->head.pid_namespace = pid_namespace();
+	board->head.proc_device = proc_device();
 	strncpy(board->head.runner, heaplog_runtime.rule.runner, sizeof board->head.runner - 1);
 	atomic_thread_fence(memory_order_release);
 	board->head.magic = HEAPLOG_BOARD_MAGIC;

@@ -19,7 +19,7 @@
 #define HEAPLOG_BOARD_FALLBACK "/tmp/heaplog-"    /* and the user's id in decimal */
 
 enum {
-	HEAPLOG_BOARD_VERSION = 2,
+	HEAPLOG_BOARD_VERSION = 3,
 	HEAPLOG_BOARD_TASKS = 1024,
 	HEAPLOG_BOARD_NAME = 384,
 	HEAPLOG_BOARD_WORD = 128,
@@ -106,6 +106,7 @@ struct heaplog_board_head {
 	uint32_t tasks;         /* places in task[] */
 	uint64_t owner_started; /* field 22 of its stat, in clock ticks since boot */
 	uint64_t pid_namespace; /* inode of its /proc/self/ns/pid: where owner and pid mean what they say; 0: unknown */
+	uint64_t proc_device;   /* st_dev of its /proc */
 	_Atomic uint32_t used;  /* places [0, used) have ever been taken */
 	_Atomic uint32_t processes_used; /* of process[], as used */
 	_Atomic uint32_t processes_lost; /* that found no place */
