@@ -244,10 +244,9 @@ bool exact_join(void)
 	self.pid = own_pid();
 	self.carried = maxrss(NULL);
 	/* It was another program, which has not said what it held: a raw system call (Go, a library bound to libc alone). */
-	if (atomic_load(&claim.entry->pid) == self.pid && atomic_load(&claim.entry->state) == HEAPLOG_PROCESS_LIVES &&
-	    !atomic_load(&claim.entry->becomes))
+	if (atomic_load(&claim.entry->pid) == self.pid && !atomic_exchange(&claim.entry->becomes, 0) &&
+	    atomic_load(&claim.entry->state) == HEAPLOG_PROCESS_LIVES)
 		atomic_store(&claim.entry->hidden, 1);
-	atomic_store(&claim.entry->becomes, 0);
 	enter(claim.entry);
 	return true;
 }
