@@ -29,7 +29,7 @@ static uint64_t started(pid_t pid)
 }
 
 /* By number, here and below, what a process of a task calls to register itself: libc's fstat looks up a path, and
- * geteuid lies on pages of libc that such a process has not touched, at a microsecond each. */
+ * geteuid lies on pages of libc that such a process has not touched. */
 static bool is_own(const struct stat *status)
 {
 	return status->st_uid == (uid_t)syscall(SYS_geteuid);
@@ -62,7 +62,7 @@ static bool has_number_in_proc(void)
 }
 
 /* A /proc belongs to one pid namespace: where it is the owner's, and knows this process by its number, it is the same one. To
- * ask for the namespace itself makes the kernel put together /proc/PID: 15 us of every process's. */
+ * ask for the namespace itself makes the kernel put together /proc/PID, for every process. */
 bool board_file_shares_numbers(const struct heaplog_board *board)
 {
 	return (board->head.proc_device == proc_device() && has_number_in_proc()) ||

@@ -20,7 +20,7 @@ struct directory_entry { /* linux_dirent64 */
 };
 
 /* The runner whose board has this name; 0: it is none, or a draft ("123.456"). A loop of our own: strtol and strchr are on
- * pages of libc that a process which only registers itself has not touched, at a microsecond each. */
+ * pages of libc that a process which only registers itself has not touched. */
 static pid_t owner_of(const char *name)
 {
 	pid_t owner = 0;

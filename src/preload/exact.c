@@ -131,7 +131,8 @@ static bool is_outside(struct heaplog_board *board, uint64_t key)
 
 	if (board_file_shares_numbers(board))
 		return false;
-	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
+	/* Without a key (TASK_ALL) it is nobody's: free places have none either. */
+	for (uint32_t i = 0; key && i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
 		if (atomic_load(&board->process[i].task) == key)
 			atomic_store(&board->process[i].hidden, 1);
 	return true;
