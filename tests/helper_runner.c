@@ -6,6 +6,7 @@
  *   -b MB       hold so much memory itself            -w          print with writev
  *   -c          coloured lines                        -g          GitHub Actions group headers
  *   -k          collapsed lines (with the newline)    -a          start all tasks before waiting for the first
+ *   -m          all at once instead, each by a thread of its own
  *   -o          one result line for all (the same task's several commands), after the last
  *   -e FILE     descriptor 2 is closed and FILE takes its number
  *   -f          list our memfds and threads on stderr at the end
@@ -26,7 +27,7 @@
 extern char **environ;
 
 static struct {
-	int threads, vfork, spawn, ballast, writev, coloured, github, collapsed, all, once, list, waitid;
+	int threads, vfork, spawn, ballast, writev, coloured, github, collapsed, all, once, list, waitid, many;
 } option;
 
 struct job {
@@ -85,6 +86,28 @@ static void start(struct job *job)
 		}
 		_exit(127);
 	}
+}
+
+static pthread_barrier_t together;
+
+static void *start_together(void *job)
+{
+	pthread_barrier_wait(&together);
+	start(job);
+	return NULL;
+}
+
+static void start_many(struct job *jobs, size_t count)
+{
+	pthread_t threads[1100];
+
+	pthread_barrier_init(&together, NULL, (unsigned)count);
+	for (size_t i = 0; i < count; i++)
+		if (pthread_create(&threads[i], NULL, start_together, &jobs[i]) != 0)
+			exit(120);
+	for (size_t i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&together);
 }
 
 static void say(const char *text)
@@ -157,7 +180,7 @@ int main(int argc, char **argv)
 	size_t count = 0;
 	int at, letter, failed = 0;
 
-	while ((letter = getopt(argc, argv, "+tvpb:wcgkaofie:")) != -1) {
+	while ((letter = getopt(argc, argv, "+tvpb:wcgkamofie:")) != -1) {
 		switch (letter) {
 		case 't':
 			option.threads = 1;
@@ -185,6 +208,9 @@ int main(int argc, char **argv)
 			break;
 		case 'a':
 			option.all = 1;
+			break;
+		case 'm':
+			option.many = 1;
 			break;
 		case 'o':
 			option.once = 1;
@@ -225,10 +251,12 @@ int main(int argc, char **argv)
 			memset(ballast, 1, (size_t)option.ballast << 20);
 		__asm__ volatile("" : : "r"(ballast) : "memory");
 	}
-	for (size_t i = 0; option.all && i < count; i++)
+	if (option.many && count)
+		start_many(jobs, count);
+	for (size_t i = 0; option.all && !option.many && i < count; i++)
 		start(&jobs[i]);
 	for (size_t i = 0; i < count; i++) {
-		if (!option.all)
+		if (!option.all && !option.many)
 			start(&jobs[i]);
 		if (!reap(&jobs[i]))
 			return 123;

@@ -3,6 +3,7 @@
  *   exec      it becomes another program             raw       the same, by a system call that nobody interposes
  *   fork      by fork, and works without an exec     _Fork, clone, likewise (clone: by a raw system call)
  *   small     it ends on a small signal stack, and is smaller than who has started it
+ *   stopped   a fork, half of it in all, that is stopped for 100 ms: the other half is what it shares with the first
  *   namespace it is the first of a pid namespace: status 3 where none may be made
  *   unset     it is started without our variables    directory, with another XDG_RUNTIME_DIR
  * A quiet process holds 100 MB of it from the start, and becomes another program at the end; the first has waited for 300 ms
@@ -63,13 +64,15 @@ static void end_on_small_stack(void)
 
 static _Noreturn void child(const char *way, size_t megabytes)
 {
-	fill(strcmp(way, "small") == 0 ? 0 : megabytes);
+	fill(strcmp(way, "small") == 0 || strcmp(way, "stopped") == 0 ? 0 : megabytes);
 	if (strcmp(way, "exec") == 0)
 		execv(nothing[0], nothing);
 	else if (strcmp(way, "raw") == 0)
 		syscall(SYS_execve, nothing[0], nothing, environ);
 	else if (strcmp(way, "small") == 0)
 		end_on_small_stack();
+	else if (strcmp(way, "stopped") == 0)
+		raise(SIGSTOP);
 	else
 		work(5000);
 	_exit(0);
@@ -115,13 +118,15 @@ int main(int argc, char **argv)
 	nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
 	if (strcmp(way, "small") == 0)
 		fill(megabytes);
+	else if (strcmp(way, "stopped") == 0)
+		fill(megabytes / 2);
 	if (strcmp(way, "unset") == 0)
 		unsetenv("NX_LOG_HEAP_USAGE");
 	else if (strcmp(way, "directory") == 0)
 		setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
 	if (strcmp(way, "namespace") == 0 && unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
 		status = 3;
-	if (strcmp(way, "fork") == 0 || strcmp(way, "namespace") == 0)
+	if (strcmp(way, "fork") == 0 || strcmp(way, "namespace") == 0 || strcmp(way, "stopped") == 0)
 		pid = fork();
 	else if (strcmp(way, "_Fork") == 0)
 		pid = _Fork();
@@ -131,6 +136,12 @@ int main(int argc, char **argv)
 		pid = again(argv, way, environ);
 	if (pid == 0)
 		child(way, megabytes);
+	if (strcmp(way, "stopped") == 0) {
+		if (waitpid(pid, &ended, WUNTRACED) != pid || !WIFSTOPPED(ended))
+			return 7;
+		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+		kill(pid, SIGCONT);
+	}
 	if (waitpid(pid, &ended, 0) != pid || ended != 0)
 		return 7;
 	close(over[1]);

@@ -16,6 +16,7 @@
 #define heaplog_tree_takes darwin_tree_takes
 #define heaplog_tree_has darwin_tree_has
 #define heaplog_tree_left darwin_tree_left
+#define heaplog_tree_known darwin_tree_known
 #define heaplog_tree_tick darwin_tree_tick
 #define heaplog_tree_glance darwin_tree_glance
 #define heaplog_process_has_execed darwin_process_has_execed

@@ -298,7 +298,8 @@ static void test_unsaid(void **state)
 		const char *way;
 		bool bounded; /* it does say it: the upper bound holds */
 	} rows[] = {{"exec", true},  {"raw", false},       {"fork", true},   {"_Fork", true},     {"clone", false},
-		    {"small", true}, {"namespace", false}, {"unset", false}, {"directory", false}};
+		    {"small", true}, {"namespace", false}, {"unset", false},  {"directory", false},
+		    {"stopped", true}};
 
 	for (size_t i = 0; i < TIMES * sizeof rows / sizeof *rows; i++) {
 		const char *way = rows[i / TIMES].way;
@@ -321,6 +322,69 @@ static void test_unsaid(void **state)
 		if (peak > TRUTH + 16)
 			fail_msg("%s: %.0f MB", way, peak);
 	}
+}
+
+/* The first tasks of a run, started by several threads at once: the file in which they register is made by one of them, and
+ * the others wait for it. */
+static void test_started_at_once(void **state)
+{
+	enum { TASKS = 6, RUNS = 8 };
+	static char names[TASKS][4];
+	const struct torture *torture = *state;
+	char *argv[TASKS * 6 + 3] = {S(torture_path("tests/helper_runner")), S("-mp")};
+	char directory[700], results[700], line[65536];
+	char *entries[] = {S("PATH=/usr/bin:/bin"), S("NX_LOG_HEAP_USAGE=true"),
+			   torture_preload(),       directory,
+			   S("HEAPLOG_EXACT=1"),    results,
+			   NULL};
+	size_t exact = 0;
+
+	for (size_t i = 0; i < TASKS; i++) {
+		char *const task[] = {names[i], S("build"), S("-"), S("sleep"), S("0.2"), S("--")};
+
+		snprintf(names[i], sizeof names[i], "t%zu", i);
+		memcpy(argv + 2 + i * 6, task, sizeof task);
+	}
+	snprintf(directory, sizeof directory, "XDG_RUNTIME_DIR=%s", torture->directory);
+	snprintf(results, sizeof results, "HEAPLOG_RESULTS=%s/results", torture->directory);
+	for (size_t i = 0; i < RUNS; i++)
+		assert_int_equal(torture_run(argv, entries)->status, 0);
+	FILE *file = fopen(results + strlen("HEAPLOG_RESULTS="), "r");
+	assert_non_null(file);
+	for (; fgets(line, sizeof line, file); exact++)
+		if (!strstr(line, "\"exact\":true"))
+			fail_msg("%s", line);
+	fclose(file);
+	assert_int_equal(exact, TASKS * RUNS);
+}
+
+/* A task that removes the library (npm ci of the workspace that it lies in): no loader complains. */
+static void test_library_removed(void **state)
+{
+	const struct torture *torture = *state;
+	char command[1500], preload[700], directory[700], script[900];
+	char *argv[] = {S(torture_path("tests/helper_runner")),
+			S("-t"),
+			S("a"),
+			S("build"),
+			S("-"),
+			S("/bin/sh"),
+			S("-c"),
+			script,
+			NULL};
+	char *entries[] = {S("PATH=/usr/bin:/bin"), S("NX_LOG_HEAP_USAGE=true"), preload, directory, S("HEAPLOG_EXACT=1"), NULL};
+	struct torture_result *result;
+
+	snprintf(command, sizeof command, "cp %s %s/libheaplog.so", torture_preload() + strlen("LD_PRELOAD="),
+		 torture->directory);
+	assert_int_equal(system(command), 0);
+	snprintf(preload, sizeof preload, "LD_PRELOAD=%s/libheaplog.so", torture->directory);
+	snprintf(directory, sizeof directory, "XDG_RUNTIME_DIR=%s", torture->directory);
+	snprintf(script, sizeof script, "rm %s/libheaplog.so; /bin/echo one; exec /bin/echo two", torture->directory);
+	result = torture_run(argv, entries);
+	assert_string_equal(result->errors, "");
+	assert_int_equal(result->status, 0);
+	assert_non_null(strstr(result->output, "one\ntwo\n"));
 }
 
 /* What the processes of ended tasks said makes room: the table has 2048 places, and a build ten thousand commands. */
@@ -362,6 +426,7 @@ int main(void)
 	    TORTURE(test_environment),    TORTURE(test_undisturbed),  TORTURE(test_foreign_programs),
 	    TORTURE(test_run_again),      TORTURE(test_bounds),       TORTURE(test_says_exact),
 	    TORTURE(test_room),           TORTURE(test_unsaid),
+	    TORTURE(test_started_at_once), TORTURE(test_library_removed),
 	};
 
 	/* Under a sanitizer the library is linked with the runner, and LD_PRELOAD is not used. */

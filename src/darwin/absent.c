@@ -126,6 +126,12 @@ uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *
 	return 0;
 }
 
+void exact_seen(uint64_t key, const struct heaplog_tree *tree)
+{
+	(void)key;
+	(void)tree;
+}
+
 void exact_heard(const struct exact_news *news, uint32_t count)
 {
 	(void)news;

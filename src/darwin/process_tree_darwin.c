@@ -118,7 +118,7 @@ bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid)
 	return false;
 }
 
-/* Only the exact mode asks these two, and macOS has none. */
+/* Only the exact mode asks these three, and macOS has none. */
 bool heaplog_tree_takes(struct heaplog_tree *tree, pid_t pid, uint64_t now_ns)
 {
 	(void)tree;
@@ -137,6 +137,13 @@ void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid
 	(void)bound;
 	(void)ends;
 	(void)now_ns;
+}
+
+uint64_t heaplog_tree_known(const struct heaplog_tree *tree, pid_t pid)
+{
+	(void)tree;
+	(void)pid;
+	return 0;
 }
 
 /* Before its exec a root is the runner's copy; another fork without an exec is its parent's for the first moment. */

@@ -83,12 +83,18 @@ static uint64_t since_start(const struct heaplog_peak *peak, uint64_t now_ns)
 void heaplog_peak_alone(struct heaplog_peak *peak, uint64_t now_ns, pid_t pid, uint64_t bytes)
 {
 	const struct heaplog_reading alone = {.pid = pid, .resident = bytes};
+	char command[HEAPLOG_COMMAND_MAX] = "";
 
 	note_largest(&peak->summary, bytes);
 	if (bytes <= peak->summary.peak_bytes)
 		return;
 	raise_peak(&peak->summary, bytes, since_start(peak, now_ns));
+	/* Its arguments may be known already, and it may have gone since. */
+	for (uint32_t i = 0; i < peak->summary.top_count; i++)
+		if (peak->summary.top[i].pid == pid)
+			memcpy(command, peak->summary.top[i].command, sizeof command);
 	note_top(&peak->summary, &alone, 1);
+	memcpy(peak->summary.top[0].command, command, sizeof command);
 	peak->top_stale = true;
 }
 

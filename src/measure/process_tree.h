@@ -49,6 +49,9 @@ bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid);
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
 		       uint64_t bound, bool ends, uint64_t now_ns);
 
+/* What a member is known to have held, bytes; 0: no member. After a look all of it is in the peak's upper bound. */
+uint64_t heaplog_tree_known(const struct heaplog_tree *tree, pid_t pid);
+
 /* One look: finds new descendants, drops the gone, reads the memory of all and accounts it in peak.
  * Returns the number of live members (0: none is left). *moved: the membership or the memory has changed since the last
  * look, so that the next should come soon. */

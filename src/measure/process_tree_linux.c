@@ -202,6 +202,29 @@ bool heaplog_tree_has(const struct heaplog_tree *tree, pid_t pid)
 	return tree_is_member(tree, pid);
 }
 
+/* "node build.js": the arguments with spaces between, cut where a UTF-8 character begins. What was known stays where it has
+ * gone. */
+static void read_command(const struct heaplog_tree *tree, struct heaplog_top *top)
+{
+	char text[HEAPLOG_COMMAND_MAX];
+	ssize_t length = procfs_read_file(tree->proc, top->pid, "cmdline", text, sizeof text);
+
+	if (length <= 0)
+		return;
+	while (length > 0 && text[length - 1] == '\0')
+		length--;
+	for (ssize_t i = 0; i < length; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	if (length == HEAPLOG_COMMAND_MAX - 1)
+		while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+			length--;
+	if (length > 0 && (unsigned char)text[length - 1] >= 0xc0)
+		length--;
+	text[length] = '\0';
+	memcpy(top->command, text, sizeof text);
+}
+
 void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid_t pid, uint64_t high_water,
 		       uint64_t bound, bool ends, uint64_t now_ns)
 {
@@ -218,26 +241,15 @@ void heaplog_tree_left(struct heaplog_tree *tree, struct heaplog_peak *peak, pid
 		tree->gone += bound;
 	if (high_water && tree->options.metric == HEAPLOG_METRIC_RSS)
 		heaplog_peak_alone(peak, now_ns, pid, high_water);
+	if (peak->top_stale && !peak->summary.top[0].command[0])
+		read_command(tree, &peak->summary.top[0]); /* no look may come to it any more */
 }
 
-/* "node build.js": the arguments with spaces between, cut where a UTF-8 character begins. */
-static void read_command(const struct heaplog_tree *tree, struct heaplog_top *top)
+uint64_t heaplog_tree_known(const struct heaplog_tree *tree, pid_t pid)
 {
-	ssize_t length = procfs_read_file(tree->proc, top->pid, "cmdline", top->command, sizeof top->command);
+	const struct member *member = find(tree, pid);
 
-	if (length < 0)
-		length = 0;
-	while (length > 0 && top->command[length - 1] == '\0')
-		length--;
-	for (ssize_t i = 0; i < length; i++)
-		if (top->command[i] == '\0')
-			top->command[i] = ' ';
-	if (length == HEAPLOG_COMMAND_MAX - 1)
-		while (length > 0 && ((unsigned char)top->command[length - 1] & 0xc0) == 0x80)
-			length--;
-	if (length > 0 && (unsigned char)top->command[length - 1] >= 0xc0)
-		length--;
-	top->command[length] = '\0';
+	return member ? member->mark : 0;
 }
 
 /* In a large tree each process keeps one descriptor, that of statm; in a small one that of status. A descriptor opened

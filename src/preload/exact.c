@@ -22,6 +22,7 @@ enum {
 	FORK_MARGIN = 1 << 20, /* a forked child that has grown by so much works without an exec */
 	SMALL = 4 << 20,       /* a process that cannot have held more makes no difference to a task's bounds */
 	WORKED_US = 3000,      /* of a processor: a forked child that had so much was no mere copy (memory_linux.c) */
+	SETTLED_US = 50000,    /* nor was one that lived so long (the same) */
 };
 
 /* This process in the tree of a task. Copied by fork; a vfork child sees its parent's, whose pid is not its own. */
@@ -31,6 +32,7 @@ static struct {
 	uint64_t key;
 	bool doubtful;    /* known by its variables alone, or descends from such a one */
 	uint64_t carried; /* ru_maxrss at the start: of what this process was before */
+	uint64_t since;   /* when it was forked, in microseconds */
 	struct heaplog_board *board;
 	struct heaplog_board_process *entry; /* NULL: the table was full */
 	char token[RUNTIME_NAME_MAX];        /* what to put into a cleared environment; "": nothing */
@@ -79,6 +81,14 @@ static uint64_t maxrss(uint64_t *worked)
 		*worked = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
 			  (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 	return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* VmHWM, in bytes; 0: unknown. In pieces: this may be a signal's small stack. */
@@ -138,6 +148,27 @@ static bool is_outside(struct heaplog_board *board, uint64_t key)
 	return true;
 }
 
+/* posix_spawn in the runner: it has not told us our number yet. Where it is slow to (a thread that waits for a processor)
+ * one takes the place that was announced for a task with the own key. */
+static struct heaplog_board_process *await_number(struct heaplog_board *board, uint64_t key)
+{
+	enum { WAITS = 10, WAIT_NS = 100000 };
+
+	for (int i = 0; i < WAITS + 2; i++) {
+		/* Asked first: it may be told between the two. */
+		const bool awaited = registry_find(board, 0);
+		struct heaplog_board_process *entry = registry_find(board, own_pid());
+
+		if (!entry && i >= WAITS && key)
+			entry = registry_number(board, key, own_pid());
+		if (entry || !awaited)
+			return entry;
+		if (i < WAITS)
+			nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
+	}
+	return NULL;
+}
+
 /* An entry of its own, or its parent's. */
 static bool is_known(void *context, struct heaplog_board *board)
 {
@@ -150,11 +181,8 @@ static bool is_known(void *context, struct heaplog_board *board)
 	entry = registry_find(board, own_pid());
 	if (!entry)
 		entry = registry_find(board, parent);
-	/* posix_spawn in the runner: it has not told us our number yet. */
-	for (int i = 0; !entry && i < 10 && board->head.owner == parent && registry_find(board, 0); i++) {
-		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-		entry = registry_find(board, own_pid());
-	}
+	if (!entry && board->head.owner == parent)
+		entry = await_number(board, claim->key);
 	if (!entry)
 		return false;
 	claim->entry = entry;
@@ -270,6 +298,7 @@ void exact_forked(void)
 		self.key = atomic_load(&self.entry->task);
 	self.pid = own_pid();
 	self.forked = true;
+	self.since = now_us();
 	self.carried = maxrss(NULL);
 	enter(self.entry);
 	errno = saved;
@@ -286,8 +315,11 @@ static void leave_mark(struct heaplog_board_process *entry)
 		entry->bound = most;
 	} else {
 		entry->high_water = high_water(most);
-		/* Who has worked without an exec is counted where a look comes in time: with what is its parent's copy. */
-		entry->bound = self.forked && worked >= WORKED_US ? most : entry->high_water;
+		/* Who has worked without an exec, or sleeps, is counted where a look comes in time: with what is its
+		 * parent's copy. */
+		entry->bound = self.forked && (worked >= WORKED_US || now_us() - self.since >= SETTLED_US)
+				   ? most
+				   : entry->high_water;
 	}
 }
 
@@ -345,6 +377,20 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 		atomic_store(&self.entry->becomes, 1);
 		/* As where one leaves. */
 		registry_tell(self.board, self.entry, mark > SMALL);
+	}
+	errno = saved;
+}
+
+void exact_shell(void)
+{
+	const int saved = errno;
+	char given[RUNTIME_NAME_MAX] = "";
+
+	if (self.entry) {
+		exact_note_token(given);
+		if (!given[0] || !exact_finds_board(environ) || !is_within_reach() ||
+		    !target_fits(AT_FDCWD, "/bin/sh", false))
+			atomic_store(&self.entry->hidden, 1);
 	}
 	errno = saved;
 }

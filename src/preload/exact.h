@@ -10,6 +10,7 @@
 #ifndef HEAPLOG_PRELOAD_EXACT_H
 #define HEAPLOG_PRELOAD_EXACT_H
 
+#include "measure/process_tree.h"
 #include "preload/launch.h"
 #include "task/task.h"
 
@@ -48,6 +49,9 @@ struct exact_edit {
 void exact_launch(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
 		  bool spawn);
 
+/* It is about to start /bin/sh with its own environment, in which nothing can be put back (system, popen). */
+void exact_shell(void);
+
 /* The exec has failed. */
 void exact_stays(void);
 
@@ -72,11 +76,15 @@ struct exact_news {
 	bool hidden;         /* something of it, or that it has started, could not say what it held */
 	uint64_t high_water; /* bytes that it was known to have held; 0: nothing is known */
 	uint64_t bound;      /* bytes: no less than it held */
+	uint64_t seen;       /* bytes: what the task's figures know it to have held; by who listens, for exact_heard */
 	uint32_t place;
 };
 uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *at, struct exact_news *news,
 		      uint32_t max);
 void exact_heard(const struct exact_news *news, uint32_t count);
+
+/* The task's figures know what the members of tree are known to have held, and have been published. */
+void exact_seen(uint64_t key, const struct heaplog_tree *tree);
 
 /* pid turned out not to live: forget it. */
 void exact_forget(uint64_t key, pid_t pid);
@@ -87,8 +95,8 @@ uint64_t exact_largest(uint64_t key);
 /* Has pid left what it held, and nobody has heard it yet? */
 bool exact_has_left(uint64_t key, pid_t pid);
 
-/* What processes with this key said they had held before an exec, or as they ended, in bytes, that nobody has heard yet; as
- * they ended without children of the runner that are on its board. */
+/* What processes with this key said they had held before an exec, or as they ended, beyond what is known of each (seen), in
+ * bytes, that nobody has heard yet. */
 uint64_t exact_unheard(uint64_t key);
 
 /* Has each process with this key said what it held as it ended? Not where one lives still, was killed, could not register

@@ -20,6 +20,21 @@ struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t p
 	return NULL;
 }
 
+struct heaplog_board_process *registry_number(struct heaplog_board *board, uint64_t key, pid_t pid)
+{
+	const uint32_t used = atomic_load(&board->head.processes_used);
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+		int32_t unknown = 0;
+
+		if (atomic_load(&entry->state) == HEAPLOG_PROCESS_ANNOUNCED && atomic_load(&entry->task) == key &&
+		    atomic_compare_exchange_strong(&entry->pid, &unknown, pid))
+			return entry;
+	}
+	return NULL;
+}
+
 struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t pid, pid_t parent, uint64_t key,
 					     uint32_t state, bool doubtful, const struct heaplog_board_process *origin)
 {
@@ -38,6 +53,7 @@ struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t 
 		atomic_store(&entry->past, 0);
 		atomic_store(&entry->becomes, 0);
 		atomic_store(&entry->hidden, 0);
+		atomic_store(&entry->seen, 0);
 		atomic_store(&entry->sampler, origin ? atomic_load(&origin->sampler) : 0);
 		atomic_store(&entry->known, origin ? atomic_load(&origin->known) : 0);
 	}
@@ -79,19 +95,14 @@ bool exact_announce(pid_t pid, uint64_t key)
 void exact_announced(pid_t pid, uint64_t key)
 {
 	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	struct heaplog_board_process *entry;
 
-	for (uint32_t i = 0; board && i < HEAPLOG_BOARD_PROCESSES; i++) {
-		struct heaplog_board_process *entry = &board->process[i];
-
-		if (atomic_load(&entry->state) == HEAPLOG_PROCESS_ANNOUNCED && atomic_load(&entry->pid) == 0 &&
-		    atomic_load(&entry->task) == key) {
-			/* Where it could not be started the place is free again. */
-			atomic_store(&entry->pid, pid);
-			if (pid <= 0)
-				atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
-			return;
-		}
-	}
+	/* It may have taken its place by itself (exact_join). Where it could not be started the place is free again. */
+	if (!board || (pid > 0 && registry_find(board, pid)))
+		return;
+	entry = registry_number(board, key, pid > 0 ? pid : -1);
+	if (entry && pid <= 0)
+		atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
 }
 
 /* Does the process, by what each said of its parent as it registered, descend from a child that is on our board? */
@@ -175,7 +186,7 @@ uint32_t exact_listen(uint64_t key, uint32_t sampler, uint64_t known, uint32_t *
 		if (!ours || (state != HEAPLOG_PROCESS_LIVES && state != HEAPLOG_PROCESS_LEFT) ||
 		    atomic_load(&entry->task) != key)
 			continue;
-		atomic_store(&entry->sampler, sampler + 1);
+		atomic_store(&entry->sampler, (uint16_t)(sampler + 1));
 		atomic_store(&entry->known, known);
 		if (past || state == HEAPLOG_PROCESS_LIVES)
 			news[count++] = (struct exact_news){.pid = pid,
@@ -209,8 +220,24 @@ void exact_heard(const struct exact_news *news, uint32_t count)
 		/* Who ended the task may have made room meanwhile, and another process may have taken it. */
 		if (news[i].left && atomic_load(&entry->pid) == news[i].pid)
 			atomic_compare_exchange_strong(&entry->state, &left, HEAPLOG_PROCESS_FREE);
-		else if (!news[i].left)
+		else if (!news[i].left && atomic_load(&entry->pid) == news[i].pid) {
+			atomic_store(&entry->seen, (uint32_t)(news[i].seen / 1024));
 			atomic_compare_exchange_strong(&entry->past, &past, 0);
+		}
+	}
+}
+
+void exact_seen(uint64_t key, const struct heaplog_tree *tree)
+{
+	struct heaplog_board *board = atomic_load(&heaplog_board_file);
+	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+
+		if (atomic_load(&entry->task) == key && atomic_load(&entry->state) == HEAPLOG_PROCESS_LIVES)
+			atomic_store(&entry->seen,
+				     (uint32_t)(heaplog_tree_known(tree, atomic_load(&entry->pid)) / 1024));
 	}
 }
 
@@ -261,7 +288,7 @@ uint64_t exact_unheard(uint64_t key)
 {
 	struct heaplog_board *board = atomic_load(&heaplog_board_file);
 	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
-	uint64_t sum = 0;
+	uint64_t sum = 0, most, seen;
 
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
 		struct heaplog_board_process *entry = &board->process[i];
@@ -269,10 +296,12 @@ uint64_t exact_unheard(uint64_t key)
 
 		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_LIVES)
 			continue;
-		sum += atomic_load(&entry->past);
-		/* The runner's own child is known by what its wait said. */
-		if (state == HEAPLOG_PROCESS_LEFT && !board_find(heaplog_board, atomic_load(&entry->pid)))
-			sum += entry->bound;
+		/* One process, at different times. */
+		most = atomic_load(&entry->past);
+		if (state == HEAPLOG_PROCESS_LEFT && entry->bound > most)
+			most = entry->bound;
+		seen = (uint64_t)atomic_load(&entry->seen) * 1024;
+		sum += most > seen ? most - seen : 0;
 	}
 	return sum;
 }

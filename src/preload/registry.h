@@ -10,6 +10,9 @@
 /* The entry of a process that lives or was announced; pid 0: of one whose number is not known yet. NULL: none. */
 struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t pid);
 
+/* Give one that was announced for key, and whose number is not known yet, the number pid. NULL: there is none. */
+struct heaplog_board_process *registry_number(struct heaplog_board *board, uint64_t key, pid_t pid);
+
 /* The entry of pid, or a free one for it, filled and in state. origin: an entry of the same task, which knows its sampler;
  * NULL: there is none yet. NULL is returned when the table is full. */
 struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t pid, pid_t parent, uint64_t key,

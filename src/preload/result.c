@@ -1,7 +1,6 @@
 #include "preload/result.h"
 
 #include "heaplog.h"
-#include "preload/exact.h"
 #include "preload/runtime.h"
 
 #include <errno.h>
@@ -184,13 +183,6 @@ static void make_fd(struct task *task)
 	}
 }
 
-/* From outside nobody knows what came and went between two looks, and no bound is about it: 151 MB were "exact" of 275,
- * three children for 2 ms. */
-static bool is_complete(const struct task *task)
-{
-	return !atomic_load(&task->missed) && exact_is_complete(task->key);
-}
-
 void result_make(struct task *task, const struct heaplog_summary *summary)
 {
 	const struct heaplog_record record = {
@@ -209,7 +201,7 @@ void result_make(struct task *task, const struct heaplog_summary *summary)
 	    .oom = task->cause.oom,
 	    .interval_ms = summary->interval_ms,
 	    /* It outlives the runner, or its sampler had to leave before it (wrap_thread.c). */
-	    .partial = task->live > 0 || atomic_load(&heaplog_process->leaving) || !is_complete(task),
+	    .partial = task->live > 0 || atomic_load(&heaplog_process->leaving) || !task->complete,
 	    .metric = heaplog_runtime.pss ? HEAPLOG_OTHER_METRIC : "rss",
 	    .summary = summary,
 	};

@@ -86,6 +86,7 @@ static bool hear(const struct sampler *sampler, struct unit *unit, uint64_t now)
 	while ((count = exact_listen(task->key, sampler->place, task->peak.summary.peak_bytes, &at, news, AT_ONCE)) >
 	       0) {
 		const uint64_t peak = task->peak.summary.peak_bytes;
+		uint64_t known, raised;
 
 		for (uint32_t i = 0; i < count; i++) {
 			/* Never the runner, nor its namespace's first process, with all the machine below it. */
@@ -98,10 +99,16 @@ static bool hear(const struct sampler *sampler, struct unit *unit, uint64_t now)
 			}
 			if (news[i].hidden)
 				atomic_store(&task->missed, true);
-			/* What it held beside others only the next look accounts. */
-			atomic_fetch_add(&task->untold, news[i].bound);
+			known = heaplog_tree_known(unit->tree, news[i].pid);
+			raised = task->peak.summary.peak_upper_bytes;
 			heaplog_tree_left(unit->tree, &task->peak, news[i].pid, news[i].high_water, news[i].bound,
 					  news[i].left, now);
+			/* Beyond what the last look knows of it, and by what the bound has not risen with the peak: that, beside
+			 * others, only the next look accounts. */
+			raised = task->peak.summary.peak_upper_bytes - raised;
+			if (news[i].bound > known + raised)
+				atomic_fetch_add(&task->untold, news[i].bound - known - raised);
+			news[i].seen = news[i].bound > known ? news[i].bound : known;
 			heard = heard || news[i].left || news[i].high_water;
 			if (news[i].left || heaplog_tree_has(unit->tree, news[i].pid))
 				continue;
@@ -191,8 +198,12 @@ static bool look(struct sampler *sampler, struct unit *unit, uint64_t now)
 	cost = cpu_now();
 	members = heaplog_tree_tick(unit->tree, now, &task->peak, &moved);
 	task->peak.summary.interval_ms = (uint32_t)(unit->schedule.period_ns / MS);
-	if (tasks_publish(task))
+	if (tasks_publish(task)) {
 		atomic_store(&task->untold, 0); /* the bound has it now */
+		/* Asked again: who has closed the figures meanwhile may have taken those before this look. */
+		if (heaplog_runtime.exact && !atomic_load(&task->closed))
+			exact_seen(task->key, unit->tree);
+	}
 	if (members)
 		unit->empty = 0;
 	else if (!unit->empty)

@@ -44,6 +44,7 @@ struct task {
 	struct oom_watch oom;
 	_Atomic bool sent;   /* the runner sent it, or may have sent a process of it, a SIGKILL */
 	_Atomic bool missed; /* a process could not say what it held, as none can without HEAPLOG_EXACT */
+	bool complete;       /* all have, as its figures were closed */
 	/* Bytes that processes said they had held, as the sampler heard since its last look: not in the published figures. */
 	_Atomic uint64_t untold;
 	uint64_t peak_bytes; /* final */

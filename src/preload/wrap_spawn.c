@@ -84,15 +84,17 @@ HEAPLOG_EXPORT int posix_spawnp(SPAWN_PARAMETERS)
 }
 
 /* int system(const char *command); libc starts the shell by an internal clone that no symbol of ours sees. With Nx its
- * child is never a task: it has the runner's own environment. */
+ * child is never a task: it has the runner's own environment. In a task's process the shell is one of the task's. */
 HEAPLOG_EXPORT int system(const char *command)
 {
+	exact_shell();
 	return real()->system(command);
 }
 
 /* FILE *popen(const char *command, const char *type); as system. */
 HEAPLOG_EXPORT FILE *popen(const char *command, const char *type)
 {
+	exact_shell();
 	return real()->popen(command, type);
 }
 

@@ -19,7 +19,7 @@
 #define HEAPLOG_BOARD_FALLBACK "/tmp/heaplog-"    /* and the user's id in decimal */
 
 enum {
-	HEAPLOG_BOARD_VERSION = 3,
+	HEAPLOG_BOARD_VERSION = 4,
 	HEAPLOG_BOARD_TASKS = 1024,
 	HEAPLOG_BOARD_NAME = 384,
 	HEAPLOG_BOARD_WORD = 128,
@@ -77,8 +77,9 @@ struct heaplog_board_process {
 	_Atomic uint16_t becomes; /* it is about to exec, and has said what it held */
 	_Atomic uint64_t task;    /* what all processes of its task have in common */
 	_Atomic uint64_t known;   /* bytes: the task's peak as its sampler had it last */
-	_Atomic uint32_t sampler; /* who looks at its task, and 1; 0: not known yet */
-	_Atomic uint32_t hidden;  /* something of it, or that it has started, could not say what it held */
+	_Atomic uint16_t sampler; /* who looks at its task, and 1; 0: not known yet */
+	_Atomic uint16_t hidden;  /* something of it, or that it has started, could not say what it held */
+	_Atomic uint32_t seen;    /* KiB that the figures of its task, as published, know it to have held */
 	uint64_t high_water;      /* bytes that it held, as it left; 0: unknown */
 	uint64_t bound;           /* bytes: no less than it held, as it left */
 	_Atomic uint64_t past;    /* high_water of the program that it was before an exec; taken by who reads it */
