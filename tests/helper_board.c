@@ -39,7 +39,8 @@ int main(int argc, char **argv)
 					return 0;
 				}
 				printf("owner %d run %d version %u size %d\n", board->head.owner == getppid(),
-				       board->head.run[0] != 0, board->head.version, board->head.size == sizeof *board);
+				       board->head.run[0] != 0, board->head.version == HEAPLOG_BOARD_VERSION,
+				       board->head.size == sizeof *board);
 				printf("%s|%s|%s|%s|%s|%s\n", figures.name, figures.project, figures.target,
 				       figures.configuration, figures.hash, figures.metric);
 				printf("pid %d peak %d upper %d processes %u runner %s\n", figures.pid == getpid(),

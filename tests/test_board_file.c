@@ -45,7 +45,7 @@ static void in_runtime_directory(const struct torture *torture)
 	snprintf(directory, sizeof directory, "%s/heaplog", torture->directory);
 }
 
-static const char expected[] = "owner 1 run 1 version 3 size 1\n"
+static const char expected[] = "owner 1 run 1 version 1 size 1\n"
 			       "@acme/a:build:ci|@acme/a|build|ci|1234@acme/a|rss\n"
 			       "pid 1 peak 1 upper 1 processes 1 runner nx\n";
 
