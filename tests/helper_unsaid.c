@@ -6,6 +6,9 @@
  *   stopped   a fork, half of it in all, that is stopped for 100 ms: the other half is what it shares with the first
  *   namespace it is the first of a pid namespace: status 3 where none may be made
  *   unset     it is started without our variables    directory, with another XDG_RUNTIME_DIR
+ *   shell     by system, without our library in the environment
+ *   user      by a process that has become another user: status 3 where it may not
+ *   files     with one descriptor left               blind, with none left, half of it in all, smaller than the first
  * A quiet process holds 100 MB of it from the start, and becomes another program at the end; the first has waited for 300 ms
  * before. */
 #include <fcntl.h>
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -62,9 +66,19 @@ static void end_on_small_stack(void)
 	raise(SIGUSR1);
 }
 
+static int leave_descriptors(rlim_t count)
+{
+	const struct rlimit limit = {.rlim_cur = count, .rlim_max = count};
+
+	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static _Noreturn void child(const char *way, size_t megabytes)
 {
-	fill(strcmp(way, "small") == 0 || strcmp(way, "stopped") == 0 ? 0 : megabytes);
+	if (strcmp(way, "blind") == 0 && leave_descriptors(0) == 0)
+		fill(megabytes / 2 - 2);
+	else
+		fill(strcmp(way, "small") == 0 || strcmp(way, "stopped") == 0 ? 0 : megabytes);
 	if (strcmp(way, "exec") == 0)
 		execv(nothing[0], nothing);
 	else if (strcmp(way, "raw") == 0)
@@ -73,7 +87,7 @@ static _Noreturn void child(const char *way, size_t megabytes)
 		end_on_small_stack();
 	else if (strcmp(way, "stopped") == 0)
 		raise(SIGSTOP);
-	else
+	else if (strcmp(way, "blind") != 0)
 		work(5000);
 	_exit(0);
 }
@@ -120,12 +134,28 @@ int main(int argc, char **argv)
 		fill(megabytes);
 	else if (strcmp(way, "stopped") == 0)
 		fill(megabytes / 2);
+	else if (strcmp(way, "blind") == 0)
+		fill(megabytes / 2 + 2);
 	if (strcmp(way, "unset") == 0)
 		unsetenv("NX_LOG_HEAP_USAGE");
 	else if (strcmp(way, "directory") == 0)
 		setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
+	if (strcmp(way, "files") == 0 && leave_descriptors(4) != 0)
+		return 9;
+	if (strcmp(way, "user") == 0 && setuid(65534) != 0)
+		status = 3;
 	if (strcmp(way, "namespace") == 0 && unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
 		status = 3;
+	if (strcmp(way, "shell") == 0) {
+		char command[4096];
+
+		unsetenv("LD_PRELOAD");
+		snprintf(command, sizeof command, "exec %s %s %zu child", argv[0], way, megabytes);
+		if (system(command) != 0)
+			return 10;
+		close(over[1]);
+		return waitpid(holder, &ended, 0) == holder && ended == 0 ? 0 : 8;
+	}
 	if (strcmp(way, "fork") == 0 || strcmp(way, "namespace") == 0 || strcmp(way, "stopped") == 0)
 		pid = fork();
 	else if (strcmp(way, "_Fork") == 0)

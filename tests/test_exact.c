@@ -299,7 +299,8 @@ static void test_unsaid(void **state)
 		bool bounded; /* it does say it: the upper bound holds */
 	} rows[] = {{"exec", true},  {"raw", false},       {"fork", true},   {"_Fork", true},     {"clone", false},
 		    {"small", true}, {"namespace", false}, {"unset", false},  {"directory", false},
-		    {"stopped", true}};
+		    {"stopped", true}, {"shell", false},       {"user", false},  {"files", false},
+		    {"blind", false}};
 
 	for (size_t i = 0; i < TIMES * sizeof rows / sizeof *rows; i++) {
 		const char *way = rows[i / TIMES].way;

@@ -85,6 +85,15 @@ void exact_forked(void)
 {
 }
 
+void exact_shell(void)
+{
+}
+
+void exact_spawned(bool started)
+{
+	(void)started;
+}
+
 void exact_stays(void)
 {
 }

@@ -91,8 +91,9 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* VmHWM, in bytes; 0: unknown. In pieces: this may be a signal's small stack. */
-static uint64_t read_high_water(void)
+/* VmHWM, in bytes. False where it cannot be read: no descriptor is left, behind a chroot or a filter. In pieces: this may be
+ * a signal's small stack. */
+static bool read_high_water(uint64_t *bytes)
 {
 	static const char name[] = "\nVmHWM:";
 	const int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
@@ -113,15 +114,23 @@ static uint64_t read_high_water(void)
 		}
 	if (fd >= 0)
 		syscall(SYS_close, fd);
-	return value * 1024;
+	*bytes = value * 1024;
+	return value != 0;
 }
 
-/* most: ru_maxrss, which is the same where it has grown above what was brought along, at a fiftieth of the cost. */
+/* What this program is known to have held; 0: nothing of its own. most: ru_maxrss, which is the same where it has grown above
+ * what was brought along, at a fiftieth of the cost; 0: the kernel has not said it. */
 static uint64_t high_water(uint64_t most)
 {
-	if (self.forked)
+	uint64_t bytes = 0;
+
+	if (most && self.forked)
 		return most > self.carried + FORK_MARGIN ? most : 0;
-	return most > self.carried ? most : read_high_water();
+	if (most > self.carried)
+		return most;
+	if (!most || !read_high_water(&bytes))
+		atomic_store(&self.entry->hidden, 1);
+	return bytes;
 }
 
 /* Whose process is this? */
@@ -156,11 +165,11 @@ static struct heaplog_board_process *await_number(struct heaplog_board *board, u
 
 	for (int i = 0; i < WAITS + 2; i++) {
 		/* Asked first: it may be told between the two. */
-		const bool awaited = registry_find(board, 0);
+		const bool awaited = registry_awaits(board, board->head.owner);
 		struct heaplog_board_process *entry = registry_find(board, own_pid());
 
 		if (!entry && i >= WAITS && key)
-			entry = registry_number(board, key, own_pid());
+			entry = registry_number(board, board->head.owner, key, own_pid());
 		if (entry || !awaited)
 			return entry;
 		if (i < WAITS)
@@ -169,18 +178,29 @@ static struct heaplog_board_process *await_number(struct heaplog_board *board, u
 	return NULL;
 }
 
-/* An entry of its own, or its parent's. */
+/* Its own entry, unless that is one of a process that was killed and had this number before. */
+static struct heaplog_board_process *own_entry(struct heaplog_board *board, pid_t parent)
+{
+	struct heaplog_board_process *entry = registry_find(board, own_pid());
+
+	return entry && (entry->parent == parent || atomic_load(&entry->becomes)) ? entry : NULL;
+}
+
+/* An entry of its own, one that its parent has announced, or its parent's. */
 static bool is_known(void *context, struct heaplog_board *board)
 {
 	struct claim *claim = context;
 	const pid_t parent = own_parent();
-	struct heaplog_board_process *entry;
+	struct heaplog_board_process *entry, *parents;
 
 	if (is_outside(board, claim->key))
 		return false;
-	entry = registry_find(board, own_pid());
-	if (!entry)
-		entry = registry_find(board, parent);
+	entry = own_entry(board, parent);
+	/* Only beside an entry of the parent's own: a dead one's number may be a stranger's by now. */
+	if (!entry && (parents = registry_find(board, parent))) {
+		entry = registry_number(board, parent, 0, own_pid());
+		entry = entry ? entry : parents;
+	}
 	if (!entry && board->head.owner == parent)
 		entry = await_number(board, claim->key);
 	if (!entry)
@@ -310,7 +330,7 @@ static void leave_mark(struct heaplog_board_process *entry)
 	uint64_t worked;
 	const uint64_t most = maxrss(&worked);
 
-	if (!self.forked && most <= SMALL && most <= self.carried && most <= atomic_load(&entry->known)) {
+	if (most && !self.forked && most <= SMALL && most <= self.carried && most <= atomic_load(&entry->known)) {
 		entry->high_water = 0;
 		entry->bound = most;
 	} else {
@@ -342,6 +362,15 @@ void exact_leave(void)
 	errno = saved;
 }
 
+/* A program is about to be started by parent: until it registers itself the task is not complete. One that cannot (a foreign
+ * one, a user who may not read the board, no descriptor left, no variables of ours) never does. */
+static void announce(pid_t pid, pid_t parent)
+{
+	if (self.entry)
+		registry_enter(self.board, pid, parent, atomic_load(&self.entry->task), HEAPLOG_PROCESS_ANNOUNCED,
+			       self.doubtful, self.entry);
+}
+
 /* Behind a chroot, or where the task has removed it (npm ci), the loader would complain in the task's output. */
 static bool is_within_reach(void)
 {
@@ -357,19 +386,19 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 		errno = saved;
 		return;
 	}
-	if (!target_fits(directory, file, search_path) || !is_within_reach()) {
+	if (!target_fits(directory, file, search_path) || !is_within_reach())
 		launch->envp = environment_without(launch->envp, heaplog_runtime.library, edit->entries, EXACT_ENTRIES,
 						   edit->text, EXACT_TEXT);
-		if (self.entry) /* a vfork child's is its parent's, which it is as true of */
-			atomic_store(&self.entry->hidden, 1);
-	} else if (self.token[0]) {
+	else if (self.token[0])
 		launch->envp = environment_with(launch->envp, heaplog_runtime.library, self.token, edit->entries,
 						EXACT_ENTRIES, edit->text, EXACT_TEXT);
-		if (self.entry && !exact_finds_board(launch->envp))
-			atomic_store(&self.entry->hidden, 1);
-	}
-	/* Of this program nothing can be read after the exec. */
-	if (!spawn && self.pid == own_pid() && self.entry) {
+	if (spawn) {
+		announce(0, self.pid);
+		launch->announced = true;
+	} else if (self.pid != own_pid()) {
+		announce(own_pid(), own_parent());
+	} else if (self.entry) {
+		/* Of this program nothing can be read after the exec. */
 		const uint64_t mark = high_water(maxrss(NULL));
 
 		if (mark > atomic_load(&self.entry->past))
@@ -384,19 +413,30 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 void exact_shell(void)
 {
 	const int saved = errno;
-	char given[RUNTIME_NAME_MAX] = "";
 
-	if (self.entry) {
-		exact_note_token(given);
-		if (!given[0] || !exact_finds_board(environ) || !is_within_reach() ||
-		    !target_fits(AT_FDCWD, "/bin/sh", false))
-			atomic_store(&self.entry->hidden, 1);
-	}
+	announce(0, self.pid);
 	errno = saved;
 }
 
 void exact_stays(void)
 {
-	if (self.entry && self.pid == own_pid())
-		atomic_store(&self.entry->becomes, 0);
+	const pid_t pid = own_pid();
+	struct heaplog_board_process *entry = self.entry;
+	uint32_t state = HEAPLOG_PROCESS_ANNOUNCED;
+
+	if (entry && self.pid == pid)
+		atomic_store(&entry->becomes, 0);
+	else if (entry && (entry = registry_find(self.board, pid)))
+		atomic_compare_exchange_strong(&entry->state, &state, HEAPLOG_PROCESS_FREE);
+}
+
+void exact_spawned(bool started)
+{
+	struct heaplog_board_process *entry;
+
+	if (started || !self.entry)
+		return;
+	entry = registry_number(self.board, self.pid, 0, -1);
+	if (entry)
+		atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
 }

@@ -52,6 +52,9 @@ void exact_launch(struct launch *launch, struct exact_edit *edit, int directory,
 /* It is about to start /bin/sh with its own environment, in which nothing can be put back (system, popen). */
 void exact_shell(void);
 
+/* posix_spawn, of which exact_launch knew, has returned. */
+void exact_spawned(bool started);
+
 /* The exec has failed. */
 void exact_stays(void);
 

@@ -4,8 +4,6 @@
 #include "preload/runtime.h"
 #include "preload/settings.h"
 
-#include "measure/procfs.h"
-#include "record/board_layout.h"
 #include "task/environment.h"
 
 #include <string.h>
@@ -61,32 +59,4 @@ void exact_note_token(char noted[RUNTIME_NAME_MAX])
 	if (!has_mark(token, length))
 		strcat(noted, "/");
 	strcat(noted, heaplog_runtime.library);
-}
-
-static bool is_true(const char *value)
-{
-	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-}
-
-bool exact_finds_board(char *const envp[])
-{
-	const bool on =
-	    is_true(environment_get(envp, "NX_LOG_HEAP_USAGE")) || is_true(environment_get(envp, "HEAPLOG"));
-	const char *token;
-	size_t length;
-	char usual[64] = "/run/user/";
-	const char *directory = on ? environment_get(envp, "XDG_RUNTIME_DIR") : NULL;
-
-	if (on ? !is_true(environment_get(envp, "HEAPLOG_EXACT"))
-	       : !(length = token_in(envp, &token)) || !has_mark(token, length))
-		return false;
-	if (!directory || *directory != '/') {
-		procfs_put_number(usual + strlen(usual), (uint64_t)syscall(SYS_geteuid));
-		directory = usual;
-		if (!heaplog_runtime.directory[0])
-			return true;
-	}
-	length = strlen(directory);
-	return strncmp(heaplog_runtime.directory, directory, length) == 0 &&
-	       strcmp(heaplog_runtime.directory + length, "/" HEAPLOG_BOARD_SUBDIRECTORY) == 0;
 }

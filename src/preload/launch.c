@@ -204,6 +204,8 @@ void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *fi
 
 void launch_spawned(struct launch *launch, pid_t pid)
 {
+	if (heaplog_runtime.member && launch->announced)
+		exact_spawned(pid > 0);
 	if (!heaplog_runtime.on)
 		return;
 	const int saved = errno;

@@ -20,7 +20,23 @@ struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t p
 	return NULL;
 }
 
-struct heaplog_board_process *registry_number(struct heaplog_board *board, uint64_t key, pid_t pid)
+static bool is_awaited(const struct heaplog_board_process *entry, pid_t parent)
+{
+	return atomic_load(&entry->state) == HEAPLOG_PROCESS_ANNOUNCED && atomic_load(&entry->pid) == 0 &&
+	       entry->parent == parent;
+}
+
+bool registry_awaits(const struct heaplog_board *board, pid_t parent)
+{
+	const uint32_t used = atomic_load(&board->head.processes_used);
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++)
+		if (is_awaited(&board->process[i], parent))
+			return true;
+	return false;
+}
+
+struct heaplog_board_process *registry_number(struct heaplog_board *board, pid_t parent, uint64_t key, pid_t pid)
 {
 	const uint32_t used = atomic_load(&board->head.processes_used);
 
@@ -28,7 +44,7 @@ struct heaplog_board_process *registry_number(struct heaplog_board *board, uint6
 		struct heaplog_board_process *entry = &board->process[i];
 		int32_t unknown = 0;
 
-		if (atomic_load(&entry->state) == HEAPLOG_PROCESS_ANNOUNCED && atomic_load(&entry->task) == key &&
+		if (is_awaited(entry, parent) && (!key || atomic_load(&entry->task) == key) &&
 		    atomic_compare_exchange_strong(&entry->pid, &unknown, pid))
 			return entry;
 	}
@@ -100,7 +116,7 @@ void exact_announced(pid_t pid, uint64_t key)
 	/* It may have taken its place by itself (exact_join). Where it could not be started the place is free again. */
 	if (!board || (pid > 0 && registry_find(board, pid)))
 		return;
-	entry = registry_number(board, key, pid > 0 ? pid : -1);
+	entry = registry_number(board, heaplog_board->owner, key, pid > 0 ? pid : -1);
 	if (entry && pid <= 0)
 		atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
 }
@@ -112,7 +128,7 @@ static bool descends_from_child(struct heaplog_board *board, const struct heaplo
 	pid_t pid = atomic_load(&entry->pid);
 
 	for (int i = 0; entry && i < DEPTH; i++) {
-		if (board_find(heaplog_board, pid))
+		if (pid && board_find(heaplog_board, pid)) /* 0: one that its parent has announced */
 			return true;
 		pid = entry->parent;
 		entry = registry_find(board, pid);
@@ -135,13 +151,14 @@ static void begin_anew(struct heaplog_board *board, uint64_t key)
 		uint32_t state = atomic_load(&entry->state);
 		uint64_t expected = key;
 
-		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_LIVES ||
+		if (atomic_load(&entry->task) != key || state < HEAPLOG_PROCESS_ANNOUNCED ||
+		    (state == HEAPLOG_PROCESS_ANNOUNCED && entry->parent == board->head.owner) ||
 		    descends_from_child(board, entry))
 			continue;
 		atomic_store(&entry->sampler, 0);
 		atomic_compare_exchange_strong(&entry->task, &expected, key & ~UINT64_C(1));
-		state = HEAPLOG_PROCESS_LEFT;
-		atomic_compare_exchange_strong(&entry->state, &state, HEAPLOG_PROCESS_FREE);
+		if (state != HEAPLOG_PROCESS_LIVES)
+			atomic_compare_exchange_strong(&entry->state, &state, HEAPLOG_PROCESS_FREE);
 	}
 }
 
@@ -160,10 +177,14 @@ void exact_end(uint64_t key)
 	const uint32_t used = board ? atomic_load(&board->head.processes_used) : 0;
 
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
-		uint32_t expected = HEAPLOG_PROCESS_LEFT;
+		struct heaplog_board_process *entry = &board->process[i];
+		uint32_t state = atomic_load(&entry->state);
 
-		if (atomic_load(&board->process[i].task) == key)
-			atomic_compare_exchange_strong(&board->process[i].state, &expected, HEAPLOG_PROCESS_FREE);
+		/* What our own threads have announced is of the next run. */
+		if (atomic_load(&entry->task) == key &&
+		    (state == HEAPLOG_PROCESS_LEFT ||
+		     (state == HEAPLOG_PROCESS_ANNOUNCED && entry->parent != board->head.owner)))
+			atomic_compare_exchange_strong(&entry->state, &state, HEAPLOG_PROCESS_FREE);
 	}
 }
 

@@ -7,11 +7,15 @@
 
 #include <sys/types.h>
 
-/* The entry of a process that lives or was announced; pid 0: of one whose number is not known yet. NULL: none. */
+/* The entry of a process that lives or was announced. NULL: none. */
 struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t pid);
 
-/* Give one that was announced for key, and whose number is not known yet, the number pid. NULL: there is none. */
-struct heaplog_board_process *registry_number(struct heaplog_board *board, uint64_t key, pid_t pid);
+/* Give one that parent has announced without a number (posix_spawn), for key (0: any), the number pid. NULL: there is
+ * none. */
+struct heaplog_board_process *registry_number(struct heaplog_board *board, pid_t parent, uint64_t key, pid_t pid);
+
+/* Is there such a one? */
+bool registry_awaits(const struct heaplog_board *board, pid_t parent);
 
 /* The entry of pid, or a free one for it, filled and in state. origin: an entry of the same task, which knows its sampler;
  * NULL: there is none yet. NULL is returned when the table is full. */
