@@ -3,6 +3,7 @@
  *   helper_task headless MB MS end the first thread; another one does as `hold`
  *   helper_task heirs MB MS    the same, in a child by fork as well
  *   helper_task shared MB MS   hold, beside a process that shares this memory and has lost the parent that shared it too
+ *   helper_task undumpable MB MS  hold, with a fork without exec, and may not be looked into from then on
  *   helper_task environment    its environment as the kernel has it, one entry a line
  *   helper_task look           descriptors above 2, threads, and whether the library is mapped
  *   helper_task limited RESOURCE VALUE PROGRAM [ARGUMENT...]  become PROGRAM under a resource limit
@@ -79,6 +80,20 @@ static int share(const char *megabytes, char *milliseconds)
 		return 1;
 	rest(milliseconds);
 	return 0;
+}
+
+static int hide(const char *megabytes, const char *milliseconds)
+{
+	pid_t pid;
+	int status;
+
+	hold(megabytes);
+	pid = fork();
+	if (pid == 0) {
+		rest(milliseconds);
+		_exit(0);
+	}
+	return pid < 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || waitpid(pid, &status, 0) != pid || status;
 }
 
 static int64_t now(void)
@@ -188,6 +203,8 @@ int main(int argc, char **argv)
 		rest(argv[3]);
 	} else if (strcmp(what, "shared") == 0 && argc == 4) {
 		return share(argv[2], argv[3]);
+	} else if (strcmp(what, "undumpable") == 0 && argc == 4) {
+		return hide(argv[2], argv[3]);
 	} else if ((strcmp(what, "headless") == 0 || strcmp(what, "heirs") == 0) && argc == 4) {
 		pthread_t thread;
 

@@ -264,6 +264,69 @@ static void test_pss(void **state)
 	heaplog_tree_destroy(tree);
 }
 
+/* One whose share may not be read, beside forks that count theirs of the same pages: never more than there is. KB. */
+static void share_says(int pid, unsigned pss, unsigned alone)
+{
+	char text[256];
+
+	snprintf(text, sizeof text,
+		 "0-f ---p 0 0 0 [rollup]\nRss:\t900 kB\nPss:\t%u kB\nPss_File:\t0 kB\nPss_Shmem:\t0 kB\n"
+		 "Private_Clean:\t0 kB\nPrivate_Dirty:\t%u kB\n",
+		 pss, alone);
+	fake_put(pid, "smaps_rollup", text);
+}
+
+static void test_pss_unreadable(void **state)
+{
+	enum { PROGRAM = 1999999990 }; /* so that kcmp finds nobody */
+	static const struct {
+		unsigned anonymous[3], pss[3], alone[3], sum; /* pss 0: may not be read */
+	} rows[] = {
+	    {{200, 200, 0}, {0, 100, 1}, {0, 0, 1}, 201},    /* the program; its fork shares all of it */
+	    {{200, 200, 0}, {100, 0, 1}, {0, 0, 1}, 201},    /* the fork */
+	    {{200, 200, 200}, {0, 67, 67}, {0, 0, 0}, 200},  /* a fork of the fork as well */
+	    {{200, 200, 200}, {0, 0, 67}, {0, 0, 0}, 200},   /* which alone may be read */
+	    {{200, 200, 200}, {67, 0, 0}, {0, 0, 0}, 200},
+	    {{200, 300, 0}, {0, 300, 1}, {0, 300, 1}, 501},  /* it has written all of it */
+	    {{10, 510, 510}, {0, 255, 255}, {0, 0, 0}, 513}, /* forks that share what the program has not */
+	    {{200, 200, 200}, {0, 0, 0}, {0, 0, 0}, 200},    /* none may be read */
+	    {{200, 200, 300}, {0, 0, 0}, {0, 0, 0}, 300},
+	};
+
+	(void)state;
+	for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+		const struct heaplog_tree_options options = {
+		    .proc = "proc", .fd_budget = 90, .metric = HEAPLOG_METRIC_PSS};
+		struct heaplog_tree *tree = heaplog_tree_create(&options);
+		struct heaplog_peak peak;
+
+		for (int i = 0; i < 3; i++) {
+			char text[256];
+
+			fake_process(PROGRAM + i, "x", i ? 0x40 : 0, 900, i == 2 ? "" : i ? "1999999992" : "1999999991");
+			snprintf(text, sizeof text,
+				 "Name:\tx\nVmHWM:\t900 kB\nVmRSS:\t%u kB\nRssAnon:\t%u kB\nThreads:\t1\n",
+				 900 - (unsigned)i, rows[row].anonymous[i]);
+			fake_put(PROGRAM + i, "status", text);
+			share_says(PROGRAM + i, rows[row].pss[i], rows[row].alone[i]);
+			if (!rows[row].pss[i]) {
+				snprintf(text, sizeof text, "proc/%d/smaps_rollup", PROGRAM + i);
+				assert_int_equal(unlink(text), 0);
+			}
+		}
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, PROGRAM);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(fake_tick(tree, &peak), 3);
+		if (peak.summary.current_bytes / 1024 != rows[row].sum ||
+		    peak.summary.peak_bytes / 1024 != rows[row].sum)
+			fail_msg("row %zu: %llu KB, not %u", row, (unsigned long long)peak.summary.peak_bytes / 1024,
+				 rows[row].sum);
+		assert_true(peak.summary.peak_upper_bytes >= 3 * 900 * 1024);
+		heaplog_tree_destroy(tree);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +337,7 @@ int main(void)
 	    TORTURE(test_handover),
 	    TORTURE(test_exec_lowers_the_mark),
 	    TORTURE(test_pss),
+	    TORTURE(test_pss_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

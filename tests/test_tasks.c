@@ -111,6 +111,34 @@ static void test_carry_over(void **state)
 	}
 }
 
+/* Shares, where a program may not be looked into, but its fork. Root may look into each. */
+static void test_undumpable(void **state)
+{
+	char *argv[] = {S("/usr/bin/setpriv"),
+			S("--reuid=65534"),
+			S("--regid=65534"),
+			S("--clear-groups"),
+			S(torture_path("tests/helper_runner")),
+			S("-t"),
+			S("a"),
+			S("build"),
+			S("-"),
+			TASK,
+			S("undumpable"),
+			S("100"),
+			S("400"),
+			NULL};
+	char *entries[] = {PATH, ON, torture_preload(), S("HEAPLOG_METRIC=pss"), NULL};
+	struct torture_result *result;
+
+	(void)state;
+	if (geteuid() == 0 && access(argv[0], X_OK) != 0)
+		skip();
+	result = torture_run(geteuid() == 0 ? argv : argv + 4, entries);
+	assert_int_equal(result->status, 0);
+	assert_peak(result, 0, 95, 104);
+}
+
 /* What a task grew to just before its end only the wait knows: waitpid and waitid. A look may come in time, but not
  * each time. */
 static void test_grown_at_the_end(void **state)
@@ -585,6 +613,7 @@ int main(void)
 	    TORTURE(test_one_process),
 	    TORTURE(test_forms),
 	    TORTURE(test_carry_over),
+	    TORTURE(test_undumpable),
 	    TORTURE(test_grown_at_the_end),
 	    TORTURE(test_several_children),
 	    TORTURE(test_parallel_tasks),

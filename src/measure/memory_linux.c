@@ -251,23 +251,86 @@ static pid_t read_by_thread(const struct heaplog_tree *tree, const struct member
 	return tree_is_still(tree, member) ? search.found : 0;
 }
 
+/* The part of its share that other processes may have as well, by fork: not its files', nor what it has for itself. */
+static uint64_t shared_of(const char *rollup, uint64_t pss)
+{
+	const uint64_t files = procfs_field(rollup, "\nPss_File:") + procfs_field(rollup, "\nPss_Shmem:");
+	const uint64_t alone = procfs_field(rollup, "\nPrivate_Clean:") + procfs_field(rollup, "\nPrivate_Dirty:");
+	const uint64_t apart = (files > alone ? files : alone) * 1024;
+
+	return pss > apart ? pss - apart : 0;
+}
+
 /* Proportional. Opened each time: the file stays with the memory that the process had when it was opened, across an exec.
- * Where it may not be read (a set-user-ID program) its anonymous pages count, of which at most its forks have a share, and
- * those do not count then: without any of it a task of 200 MB was one of 205 KB. */
-static uint64_t read_pss(const struct heaplog_tree *tree, const struct member *member)
+ * Where it may not be read (a set-user-ID program, one that is not dumpable) its anonymous pages count, as far as
+ * tree_settle_shares lets them: without any of it a task of 200 MB was one of 205 KB. */
+static uint64_t read_pss(const struct heaplog_tree *tree, struct member *member)
 {
 	char text[4096];
+	uint64_t pss;
 
 	if (member->speaker ? read_by_thread(tree, member, "smaps_rollup", "\nPss:", text, sizeof text) > 0
-			    : procfs_read_file(tree->proc, member->pid, "smaps_rollup", text, sizeof text) > 0)
-		return procfs_field(text, "\nPss:") * 1024;
-	return member->execed && read_status(tree, member, text, sizeof text) > 0
-		   ? procfs_field(text, "\nRssAnon:") * 1024
-		   : 0;
+			    : procfs_read_file(tree->proc, member->pid, "smaps_rollup", text, sizeof text) > 0) {
+		pss = procfs_field(text, "\nPss:") * 1024;
+		member->unreadable = false;
+		member->shared = shared_of(text, pss);
+		return pss;
+	}
+	member->unreadable = true;
+	member->shared = 0;
+	if (member->speaker ? read_by_thread(tree, member, "status", "\nRssAnon:", text, sizeof text) > 0
+			    : read_status(tree, member, text, sizeof text) > 0)
+		return procfs_field(text, "\nRssAnon:") * 1024;
+	return 0;
+}
+
+/* Two that have exec'ed have no page in common; a fork may have any of its program's, and another fork's. Which program
+ * it is of its parent does not tell (CLONE_PARENT, an exec of either since, a subreaper). So of those that may not be
+ * read all programs count, or the largest fork alone where that is more; less what the others have counted of their
+ * pages already (seen: 300 MB of 200, a program that is not dumpable and its fork that is): of a page that n others
+ * have at most n of n + 1 parts, and of all pages together no more than they share. */
+void tree_settle_shares(struct heaplog_tree *tree)
+{
+	const struct member *largest = NULL;
+	uint64_t shared = 0, sharers = 0, sum = 0;
+	bool programs;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct member *member = &tree->members[i];
+
+		if (!member->reads || !member->unreadable || !member->whole)
+			continue;
+		sum += member->execed ? member->whole : 0;
+		if (!largest || member->whole > largest->whole)
+			largest = member;
+	}
+	programs = largest && sum >= largest->whole;
+	for (size_t i = 0; largest && i < tree->count; i++) {
+		const struct member *member = &tree->members[i];
+
+		if (!member->reads || member->unreadable || !member->shared || (programs && member->execed))
+			continue;
+		shared += member->shared;
+		sharers++;
+	}
+	for (size_t i = 0; largest && i < tree->count; i++) {
+		struct member *member = &tree->members[i];
+		const uint64_t most = member->whole - member->whole / (sharers + 1);
+		const uint64_t counted = shared < most ? shared : most;
+
+		if (!member->reads || !member->unreadable)
+			continue;
+		if (programs ? !member->execed : member != largest) {
+			member->resident = 0;
+			continue;
+		}
+		member->resident = member->whole - counted;
+		shared -= counted;
+	}
 }
 
 /* What it holds now; 0: it has gone. */
-static uint64_t read_now(struct heaplog_tree *tree, const struct member *member)
+static uint64_t read_now(struct heaplog_tree *tree, struct member *member)
 {
 	uint64_t resident;
 
@@ -288,14 +351,20 @@ void tree_read_again(struct heaplog_tree *tree)
 {
 	for (size_t i = 0; i < tree->count; i++) {
 		struct member *member = &tree->members[i];
-		const uint64_t again = member->reads ? read_now(tree, member) : 0;
+		const struct member before = *member;
+		uint64_t again;
 
 		if (!member->reads)
 			continue;
+		again = read_now(tree, member);
 		if (tree->options.metric == HEAPLOG_METRIC_RSS && again > member->mark)
 			member->mark = again;
-		if (again < member->resident)
-			member->resident = again;
+		/* Of one that became unreadable, or readable, in between the less that is known. */
+		member->unreadable = member->unreadable || before.unreadable;
+		member->whole = before.whole < again ? before.whole : again;
+		member->resident = before.resident < again ? before.resident : again;
+		if (before.shared > member->shared)
+			member->shared = before.shared;
 	}
 }
 
@@ -334,6 +403,8 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	 */
 	if (!member->own && !member->execed)
 		member->own = member->execed = has_execed(tree, member->pid);
+	else if (!member->execed && tree->options.metric == HEAPLOG_METRIC_PSS)
+		member->execed = has_execed(tree, member->pid); /* it has counted before that */
 	worked = !member->own && !member->is_root && has_worked(tree, member->pid, !is_young(tree, member));
 	if (read_status(tree, member, text, sizeof tree->text) <= 0)
 		return false;
@@ -358,7 +429,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 	set_mark(tree, member, mark > resident ? mark : resident);
 	note_after_its_word(member);
 	if (tree->options.metric == HEAPLOG_METRIC_PSS)
-		member->resident = read_pss(tree, member);
+		member->resident = member->whole = read_pss(tree, member);
 	member->reads = true;
 	return true;
 }

@@ -339,8 +339,11 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 	tree->now_ns = now_ns;
 	tree_discover(tree);
 	read_all(tree);
-	if (is_to_be_read_again(tree, &peak->summary))
+	tree_settle_shares(tree);
+	if (is_to_be_read_again(tree, &peak->summary)) {
 		tree_read_again(tree);
+		tree_settle_shares(tree);
+	}
 	for (size_t i = 0; i < tree->count; i++) {
 		struct member *member = &tree->members[i];
 

@@ -24,6 +24,7 @@ struct member {
 	bool loaded;           /* it holds what a program does that has got to its main() */
 	bool heard;            /* it has said what it held, and ends; not where it holds more afterwards */
 	bool reads;            /* its memory counted in this tick */
+	bool unreadable;       /* its share may not be read */
 	bool waits;            /* its mark was not asked for in this tick */
 	pid_t speaker;         /* its first thread has ended: another one, that says what it holds; 0: the first does */
 	unsigned thread_count; /* as status said last; 0: unknown */
@@ -37,6 +38,8 @@ struct member {
 	pid_t children_tid[THREADS_KEPT];
 	uint64_t anonymous; /* before it counts: bytes at its first look */
 	uint64_t resident;  /* in the metric */
+	uint64_t whole;     /* pss: its share; of one that is unreadable its anonymous pages */
+	uint64_t shared;    /* pss: what of its share may be pages that others have by a fork */
 	uint64_t mark;      /* high-water mark in bytes; 0: not known yet */
 	uint64_t said;      /* where it was heard: bytes, no less than it held */
 };
@@ -119,6 +122,9 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
  * large (237 MB of 200). Reads all a second time and keeps the smaller of both: so much each held at the moment between
  * the two rounds, unless it gave memory back and took it again around that. */
 void tree_read_again(struct heaplog_tree *tree);
+
+/* Where shares are counted: what counts of those members whose share may not be read, beside the others. */
+void tree_settle_shares(struct heaplog_tree *tree);
 
 /* Its resident bytes, by the kept statm alone. Returns false when it has gone, or none is kept. */
 bool tree_read_statm(const struct member *member, uint64_t *resident);
