@@ -2,7 +2,13 @@
 # Install what building and testing need and is missing, by package name: Debian packages by apt, Node.js from npm's
 # package "node" where there is none or one older than 20. Quick and silent when nothing is missing.
 #   . scripts/install.sh    (sourced from the project's root: PATH then finds node)
-root=$(cd "$(dirname "${HEAPLOG_INSTALL:-$0}")/.." && pwd)
+# HEAPLOG_INSTALL=ROOT/scripts/FILE where it is sourced from elsewhere. $0 does not tell: it is whoever sources this.
+root=$PWD
+[ -z "${HEAPLOG_INSTALL:-}" ] || root=$(cd "$(dirname "$HEAPLOG_INSTALL")/.." && pwd)
+if [ ! -f "$root/scripts/install.sh" ]; then
+	echo "$root is not the root of heaplog" >&2
+	exit 1
+fi
 
 missing=
 need() { # need PACKAGE FILE-OR-COMMAND

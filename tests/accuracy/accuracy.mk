@@ -3,7 +3,7 @@
 #   make accuracy N=100          for the record
 #   make accuracy N=100 MODE=both KEEP=1 CASE=churn    in parts: the rows that were measured before are kept, and shown
 #                                with the new ones, as long as the library is the same to the byte
-# MODE=none: the peers alone. PEERS=5: how often the peers (GNU time, and from npm and PyPI, into build/peers) see each case; 0: not at all.
+# MODE=none: the peers alone, and no bar. PEERS=5: how often the peers (GNU time, and from npm and PyPI, into build/peers) see each case; 0: not at all.
 # It ends with 1 when a bar is missed, or the truth itself is in doubt (judge.py: what counts, and how it is checked that it can fail).
 # The table is also in build/accuracy.txt, the numbers in build/accuracy.json.
 N     ?= 20
@@ -19,5 +19,4 @@ $(BUILD)/tests/accuracy/%: tests/accuracy/%.c tests/accuracy/stage.h
 
 .PHONY: accuracy
 accuracy: $(LIB) $(ACCURACY) $(BUILD)/tests/helper_runner
-	$(Q)[ $(PEERS) = 0 ] || sh tests/accuracy/install.sh
-	$(Q)python3 tests/accuracy/accuracy.py --build $(BUILD) --runs $(N) --mode $(MODE) --peers $(PEERS) $(if $(KEEP),--keep) $(CASE)
+	$(Q)$(if $(filter-out 0,$(PEERS)),sh tests/accuracy/install.sh) python3 tests/accuracy/accuracy.py --build $(BUILD) --runs $(N) --mode $(MODE) --peers $(PEERS) $(if $(KEEP),--keep) $(CASE)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the comparisons of `make accuracy` and `make bench` need: GNU time from apt, psutil, memory_profiler and psrecord
 # from PyPI into a venv, pidusage and pidtree from npm, and Nx (its collector), all but the first under build/.
+#   install.sh [COMMAND...]    COMMAND is run at the end, with the PATH that finds the node that was installed
 set -eu
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/install.sh
@@ -28,3 +29,4 @@ if [ ! -f build/peers/node/installed ]; then
 		npm install --silent --no-audit --no-fund pidusage pidtree && touch installed)
 fi
 [ -f build/e2e/nx-24.0.6/installed ] || bash tests/e2e/workspace.sh 24 "$PWD/build/e2e/workspace-24"
+[ $# -eq 0 ] || exec "$@"

@@ -17,10 +17,8 @@ $(BUILD)/tests/bench/empty.so: tests/bench/empty.c
 .PHONY: bench bench-build tick plot
 bench-build: $(LIB) $(HEAPLOG) $(BUILD)/tests/generate $(BENCH_BUILD) $(BUILD)/tests/helper_runner
 bench: bench-build
-	$(Q)sh tests/accuracy/install.sh
-	$(Q)python3 tests/bench/bench.py --build $(BUILD) $(BENCH)
+	$(Q)sh tests/accuracy/install.sh python3 tests/bench/bench.py --build $(BUILD) $(BENCH)
 tick: bench-build
 	$(Q)sh tests/bench/tick.sh $(BUILD)
 plot: bench-build
-	$(Q)sh tests/accuracy/install.sh
-	$(Q)python3 tests/bench/plot.py --build $(BUILD)
+	$(Q)sh tests/accuracy/install.sh python3 tests/bench/plot.py --build $(BUILD)
