@@ -1,11 +1,14 @@
 """make accuracy: every case N times, its truth, what heaplog and the peers say of it, and whether the bars are met."""
 import argparse
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import mmap
 import os
 import random
+import re
+import signal
 import statistics
 import struct
 import subprocess
@@ -13,11 +16,15 @@ import sys
 import tempfile
 import time
 
-from judge import CASES, MB, TRUE, check_truth, judge, judge_true, self_check, verdict
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.append(f"{ROOT}/tests/bench")
+
+from trees import descendants  # noqa: E402
+from judge import CASES, MB, TRUE, check_truth, judge, judge_true, self_check, verdict  # noqa: E402
+
 STAGE_SIZE = 64 + 3 * 4 * 1000 + 8  # stage.h
+SLOWEST_MS = 1000  # the period of the slowest peer: a case begins anywhere in it
 START = ["-t"], ["-t", "-v"], ["-t", "-p"]  # fork, vfork and posix_spawn in turn, with a thread as node has them
 
 PEERS = {
@@ -65,54 +72,105 @@ def records(directory):
         return []
 
 
+def size(count):
+    """Bytes as size.c prints them: rounded half up, and the rounded value decides the unit."""
+    for unit, letter, scale in (1024, "K", 1), (MB, "M", 1), (1024 * MB, "G", 10), (MB * MB, "T", 10):
+        value = (2 * count * scale + unit) // (2 * unit)
+        if value < 1024 * scale:
+            break
+    return f"{value}{letter}B" if scale == 1 else f"{value // 10}.{value % 10}{letter}B"
+
+
+def said_of(directory, tasks):
+    """What the records say of these tasks, and where that is not one record of each, with the figure of its line."""
+    with open(f"{directory}/output") as file:
+        lines = re.findall(r"nx run (\S+)(?: \(peak: ([^)]*)\))?", file.read())
+    found = records(directory)
+    others = sorted({record["task"] for record in found} - set(tasks))
+    said = []
+    for task in tasks:
+        own = [record for record in found if record["task"] == task]
+        last = own[-1] if own else {}
+        peak = last.get("peak_bytes") or None
+        shown = size(peak) + (" pss" if last["metric"] == "pss" else "") if peak else ""
+        fault = None
+        if others or len(own) > 1:
+            fault = f"{len(own)} records of {task}" + "".join(f", one of {other}" for other in others)
+        elif [line[1] for line in lines if line[0] == task] != [shown]:
+            fault = f"the record of {task} says ({shown}), its line {[line[1] for line in lines if line[0] == task]}"
+        said.append({"heaplog": peak, "upper": last.get("peak_upper_bytes"), "exact": last.get("exact"), "fault": fault})
+    return said
+
+
+def tell(name, peer, word):
+    try:
+        peer.stdin.write(f"{word}\n")
+        peer.stdin.flush()
+    except BrokenPipeError:
+        sys.exit(f"accuracy: the peer {name} has ended, with {peer.wait()}")
+
+
+def answer(name, peer):
+    tell(name, peer, "stop")
+    line = peer.stdout.readline()
+    if not line:
+        sys.exit(f"accuracy: the peer {name} has ended, with {peer.wait()}")
+    return int(line)
+
+
+def kill_children():
+    """What a run has started. Orphans of a case, which are nobody's children, end by themselves."""
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def interrupted(number, _):
+    """The runs that go on then end, and remove their directories."""
+    kill_children()
+    sys.exit(128 + number)
+
+
 def run(name, mode, number, peers=None):
     """One run of a case. peers: programs that watch it as well; with peers={} GNU time wraps it, in heaplog's place."""
     with tempfile.TemporaryDirectory(prefix="accuracy-", dir=build) as directory:
         stage = Stage(f"{directory}/stage")
-        delay = random.Random(f"{name} {number}").uniform(0, 500)
+        delay = random.Random(f"{name} {number}").uniform(0, SLOWEST_MS)
         case = [f"{build}/tests/accuracy/cases", name]
         more = {"ACCURACY_STAGE": stage.path, "ACCURACY_DELAY_MS": f"{delay:.3f}"}
-        reference = subprocess.Popen([f"{build}/tests/accuracy/reference", stage.path])
-        if peers == {}:
-            task = subprocess.Popen(["/usr/bin/time", "-f", "%M", "-o", f"{directory}/time", *case], env={**os.environ, **more})
-        else:
-            if name.endswith("-pss"):
-                more["HEAPLOG_METRIC"] = "pss"
-            task = subprocess.Popen(
-                [f"{build}/tests/helper_runner", *START[number % 3], f"{name}-{os.getpid()}-{number}", "build", "-", *case],
-                env=environment(directory, mode, **more), stdout=subprocess.DEVNULL)
-        if peers:
-            while not stage.get(6) and task.poll() is None:
-                time.sleep(.001)
-            for peer in peers.values():
-                peer.stdin.write(f"{stage.get(6)}\n")
-                peer.stdin.flush()
-            time.sleep(.2)  # they have begun
-        stage.set(0)
-        status = task.wait()
-        said = {}
-        for peer_name, peer in (peers or {}).items():
-            peer.stdin.write("stop\n")
-            peer.stdin.flush()
-            said[peer_name] = int(peer.stdout.readline())
-        stage.set(1)
-        reference.wait()
+        reference = subprocess.Popen([f"{build}/tests/accuracy/reference", stage.path, str(os.getpid())])
+        task_name = f"{name}-{os.getpid()}-{number}"
+        try:
+            if peers == {}:
+                task = subprocess.Popen(["/usr/bin/time", "-f", "%M", "-o", f"{directory}/time", *case], env={**os.environ, **more})
+            else:
+                if name.endswith("-pss"):
+                    more["HEAPLOG_METRIC"] = "pss"
+                with open(f"{directory}/output", "w") as output:
+                    task = subprocess.Popen(
+                        [f"{build}/tests/helper_runner", *START[number % 3], task_name, "build", "-", *case],
+                        env=environment(directory, mode, **more), stdout=output)
+            if peers:
+                while not stage.get(6) and task.poll() is None:
+                    time.sleep(.001)
+                for peer_name, peer in peers.items():
+                    tell(peer_name, peer, stage.get(6))
+                time.sleep(.2)  # they have begun
+            stage.set(0)
+            status = task.wait()
+            said = {peer_name: answer(peer_name, peer) for peer_name, peer in (peers or {}).items()}
+        finally:
+            stage.set(1)
+            reference.wait()
         if status != 0:
             sys.exit(f"accuracy: {name} ended with {status}")
-        result = {"truth": stage.get(2), "reference": stage.get(4), "looks": stage.get(5), "peers": said, "heaplog": None, "upper": None,
-                  "exact": None}
+        result = {"truth": stage.get(2), "reference": stage.get(4), "looks": stage.get(5), "peers": said}
         if name.endswith("-pss"):
             result["truth"] = stage.get(3)
         if peers == {}:
             with open(f"{directory}/time") as file:
-                result["peers"] = {"GNU time": int(file.read().split()[-1]) * 1024}
-        else:
-            found = records(directory)
-            if found:
-                result["heaplog"] = found[-1]["peak_bytes"]
-                result["upper"] = found[-1]["peak_upper_bytes"]
-                result["exact"] = found[-1]["exact"]
-        return result
+                return {**result, "peers": {"GNU time": int(file.read().split()[-1]) * 1024}}
+        return {**result, **said_of(directory, [f"{task_name}:build"])[0]}
 
 
 def run_true(arguments, mode, count):
@@ -121,10 +179,10 @@ def run_true(arguments, mode, count):
         words = []
         for number in range(count):
             words += [f"t{number}", "true", "-", "true", "--"]
-        subprocess.run([f"{build}/tests/helper_runner", "-t", "-b", "1024", *arguments, *words[:-1]], check=True,
-                       env=environment(directory, mode), stdout=subprocess.DEVNULL)
-        figures = {record["task"]: record["peak_bytes"] or None for record in records(directory)}
-        return [figures.get(f"t{number}:true") for number in range(count)]
+        with open(f"{directory}/output", "w") as output:
+            subprocess.run([f"{build}/tests/helper_runner", "-t", "-b", "1024", *arguments, *words[:-1]], check=True,
+                           env=environment(directory, mode), stdout=output)
+        return said_of(directory, [f"t{number}:true" for number in range(count)])
 
 
 def spread(values):
@@ -208,7 +266,7 @@ def rows_of(name, rows):
             yield row("truth", [one["truth"] for one in runs]), None
             yield row("reference, 1 ms", [one["reference"] for one in runs], text + ("" if met else "   MISSED")), met
             text, met = judge(name, mode, runs)
-        yield row(f"heaplog {mode}", [one["heaplog"] for one in runs] if name in CASES else runs, text + verdict(met)), met
+        yield row(f"heaplog {mode}", [one["heaplog"] for one in runs], text + verdict(met)), met
     runs = rows.get(f"{name} peers")
     for peer in PEERS if runs else []:
         figures = [one["peers"].get(peer) for one in runs["watched" if PEERS[peer] else "timed"]]
@@ -233,27 +291,33 @@ def main():
         sys.exit(f"accuracy: no case {' '.join(sorted(unknown))}; there are {' '.join([*CASES, *TRUE])}")
     if options.runs < 1:
         sys.exit(f"accuracy: {options.runs} runs: at least one is needed (N=20)")
+    if options.peers < 0:
+        sys.exit(f"accuracy: {options.peers} runs of the peers: 0 is the least (PEERS=5)")
     report = load(options.keep, options.runs)
-    peers = start_peers() if options.peers else {}
-    for name in options.cases or [*CASES, *TRUE]:
-        for mode in modes:
-            report["rows"][f"{name} {mode}"] = measure(name, mode, options.runs, None)
-            save(report)
-        if options.peers and name in CASES and not name.endswith("-pss"):
-            report["rows"][f"{name} peers"] = measure(name, "peers", options.peers, peers)
-            save(report)
-    for peer in peers.values():
-        peer.stdin.close()
-        peer.wait()
+    for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+        signal.signal(number, interrupted)
+    try:
+        peers = start_peers() if options.peers else {}
+        for name in options.cases or [*CASES, *TRUE]:
+            for mode in modes:
+                report["rows"][f"{name} {mode}"] = measure(name, mode, options.runs, None)
+                save(report)
+            if options.peers and name in CASES and not name.endswith("-pss"):
+                report["rows"][f"{name} peers"] = measure(name, "peers", options.peers, peers)
+                save(report)
+    finally:
+        kill_children()
+    barred = False
     lines, missed = [f"peak in MB: smallest, median, largest of {options.runs} runs; "
                      f"commit {report.get('commit', 'unknown')}, library {report['library']}"], []
     for name in [*CASES, *TRUE]:
         if any(key.split()[0] == name for key in report["rows"]):
             for line, met in rows_of(name, report["rows"]):
                 lines.append(line)
+                barred = barred or met is not None
                 if met is False:
                     missed.append(" ".join([name, line.split()[1]]))
-    lines.append("\n" + (f"missed: {', '.join(missed)}" if missed else "every bar met"))
+    lines.append("\n" + (f"missed: {', '.join(missed)}" if missed else "every bar met" if barred else "no bar was measured"))
     print("\n".join(lines))
     with open(f"{build}/accuracy.txt", "w") as file:
         file.write("\n".join(lines) + "\n")
