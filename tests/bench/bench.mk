@@ -6,7 +6,7 @@
 # Times are CPU times wherever that is possible; other work on the machine shows in them nevertheless.
 BENCH ?=
 
-BENCH_BUILD := $(addprefix $(BUILD)/tests/bench/,tree start calls reap empty.so)
+BENCH_BUILD := $(addprefix $(BUILD)/tests/bench/,tree start calls reap looks empty.so)
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fPIC,$(ALL_CFLAGS)) -o $@ $<

@@ -1,5 +1,6 @@
 """make bench: what heaplog costs, each figure against its counterpart, measured in turns in the same run."""
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from trees import ROOT, SETTLE, alone, descendants, orphans, runner, sampler_ns, tree, wait_until, watch
+from trees import RARE_MS, ROOT, SETTLE, alone, descendants, orphans, runner, sampler_ns, see_to, tree, wait_until, watch
 
 lines, results, missed = [], {}, []
 
@@ -49,6 +50,12 @@ def at_least(name, ratio, budget):
         missed.append(name)
 
 
+def must_say(text, word):
+    """A library that does nothing costs nothing: what is measured must have said this, outside of the measured time."""
+    if word not in text:
+        sys.exit(f"bench: the library does not work here: no '{word}' in what was said:\n{text[-500:]}")
+
+
 def blocks(samples, size):
     return [statistics.median(samples[at:at + size]) for at in range(0, len(samples) - size + 1, size)]
 
@@ -59,6 +66,9 @@ def ratios(ours, theirs):
 
 def start():
     """A program that does nothing: with nothing preloaded, with an empty library, with ours off, and on."""
+    on = {"LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"}
+    must_say(subprocess.run(["/bin/true"], env={**on, "HEAPLOG_INTERVAL_MS": "no"}, capture_output=True, text=True).stderr,
+             "HEAPLOG_INTERVAL_MS=no")
     rounds, size = 3000, 150
     path = f"PATH={os.environ['PATH']}"
     kinds = [path, f"{path},LD_PRELOAD={build}/tests/bench/empty.so", f"{path},LD_PRELOAD={build}/libheaplog.so",
@@ -86,8 +96,16 @@ def calls(kind, count, library, state, settings):
     return float(said.split()[0])
 
 
+def see_to_calls():
+    """It has a figure of a task whose line has not come when the program ends."""
+    more = {"LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"}
+    must_say(subprocess.run([f"{build}/tests/bench/calls", "write", "1", "waiting"], check=True, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"], **more}).stderr, "(peak: ")
+
+
 def write():
     """A chunk without a result line, to /dev/null, in a runner that has had a task."""
+    see_to_calls()
     # While a line is awaited, or one of the cache may come that HEAPLOG_RESULTS knows more about, what goes to the runner's
     # output is looked at before the kernel has it, and can be only where it can be read. That takes one question to the
     # kernel (a crash would be ours where its answer is EFAULT), and no system call takes less than the 100 ns of the others;
@@ -111,8 +129,10 @@ def reap():
         more = {"LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"} if on else \
             {"LD_PRELOAD": f"{build}/tests/bench/empty.so"}
         words = [f"{build}/tests/bench/reap", "60", str(at_once)]
-        output = subprocess.run(words, check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"], **more}).stdout
-        return statistics.median(int(line) for line in output.splitlines()) / 1000
+        said = subprocess.run(words, check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"], **more})
+        if on:
+            must_say(said.stderr, "peak memory of 60 tasks")
+        return statistics.median(int(line) for line in said.stdout.splitlines()) / 1000
     for at_once in 1, 6:
         pairs = [(once(at_once, True), once(at_once, False)) for _ in range(7)]
         row(f"waitpid of a task's child, {at_once} at once, more", [on - off for on, off in pairs], "us")
@@ -151,9 +171,9 @@ def trees():
     """A tree that sleeps, at 500 ms (Nx's collector: a second)."""
     for size, budget in (10, .8), (100, 2.5), (1000, 9):
         costs, interval = watch(build, size)
-        ours = row(f"watching a tree of {size}, heaplog", costs["heaplog"], "ms/s", budget, f"each {interval} ms")
-        if interval != 500:
-            missed.append(f"the interval for a tree of {size}: {interval} ms instead of 500")
+        ours = row(f"watching a tree of {size}, heaplog", costs["heaplog"], "ms/s", budget, f"each {interval:.0f} ms")
+        if interval > RARE_MS:
+            missed.append(f"looks at a tree of {size}: each {interval:.0f} ms instead of 500")
         for name in costs:
             if name != "heaplog":
                 theirs = row(f"watching a tree of {size}, {name}", costs[name], "ms/s")
@@ -174,6 +194,8 @@ def memory():
     def held(count, on):
         with runner(build, [["sleep", "1000"]] * count, on) as pid:
             time.sleep(1.5)
+            if on:
+                see_to(pid)
             return rss(pid)
     values = [(held(many, True) - held(few, True) - held(many, False) + held(few, False)) / (many - few) for _ in range(3)]
     row("memory of the runner per running task, more", values, "KiB", 128)
@@ -182,6 +204,7 @@ def memory():
 def rate(pid, seconds=5.0, parts=3):
     """ms of CPU time per second of heaplog's threads, once they have settled."""
     time.sleep(SETTLE)
+    see_to(pid)
     values = []
     for _ in range(parts):
         before, begin = sampler_ns(pid)[0], time.monotonic()
@@ -192,12 +215,12 @@ def rate(pid, seconds=5.0, parts=3):
 
 def tasks():
     """So many tasks of one process at once, the cost of one; and how long it takes until all of a thousand run."""
-    for count in 1, 10, 100, 1000:
+    for count, budget in (1, None), (10, None), (100, .5), (1000, .4):
         commands, begin = [["sleep", "1000"]] * count, time.monotonic()
         with runner(build, commands) as pid:
             took = time.monotonic() - begin
             values = [value / count for value in rate(pid)]
-            row(f"{count} tasks at once, for each", values, "ms/s", note=f"{sampler_ns(pid)[1]} threads")
+            row(f"{count} tasks at once, for each", values, "ms/s", budget, f"{sampler_ns(pid)[1]} threads")
     begin = time.monotonic()
     with runner(build, commands, False):
         row(f"until {count} tasks run, heaplog off", [time.monotonic() - begin], "s")
@@ -249,10 +272,22 @@ def instructions(kind, library, off=False):
 
 def wrappers():
     """Instructions that a call takes more, by callgrind (without the kernel's)."""
+    see_to_calls()
     for kind in "write", "writev", "waitpid", "kill", "execve":
         without = instructions(kind, False)
         for off in True, False:
             row(f"{kind}, {'off' if off else 'on'}: instructions more", [instructions(kind, True, off) - without], "")
+
+
+def see_to_exact(command):
+    """A task's record says that its figure is exact: in the exact mode alone, and where the library is in it."""
+    with tempfile.TemporaryDirectory(dir=build) as directory:
+        more = {"HEAPLOG_EXACT": "1", "LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"}
+        subprocess.run([f"{build}/tests/helper_runner", "-t", "p", "build", "-", *command], check=True, stdout=subprocess.DEVNULL,
+                       env={"PATH": os.environ["PATH"], "HEAPLOG_RESULTS": f"{directory}/results", **more})
+        with contextlib.suppress(FileNotFoundError), open(f"{directory}/results") as file:
+            return must_say(file.read(), '"exact":true')
+        must_say("", '"exact":true')
 
 
 def exact():
@@ -266,12 +301,15 @@ def exact():
         words = [f"{build}/tests/helper_runner", "-t", "p", "build", "-", "sh", "-c", f'exec "$0" "$@" >{output}',
                  f"{build}/tests/bench/start", str(rounds), "/bin/true", "-"]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], **more})
+        said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"], **more}).stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if exactly:
+            must_say(said, "(peak: ")
         with open(output) as file:
             one = statistics.median(int(line.split()[1]) for line in file) / 1000
         os.unlink(output)
         return one, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e6 / rounds
+    see_to_exact(["sleep", "0.1"])  # of many short processes the bounds are too far apart for the word
     pairs = [(children_cost(True), children_cost(False)) for _ in range(7)]
     row("HEAPLOG_EXACT, a process of a task, more", [on[0] - off[0] for on, off in pairs], "us", 80)
     row("  the same with the runner's and the sampler's part", [on[1] - off[1] for on, off in pairs], "us")
@@ -279,14 +317,18 @@ def exact():
 
 def dd():
     """HEAPLOG_EXACT=1: dd of a million writes of 64 bytes, as a task."""
+    command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=64", "count=1000000", "status=none"]
+    see_to_exact(command)
+
     def once(exactly):
         more = {"HEAPLOG_EXACT": "1", "LD_PRELOAD": f"{build}/libheaplog.so", "NX_LOG_HEAP_USAGE": "true"} if exactly else \
             {"LD_PRELOAD": f"{build}/tests/bench/empty.so"}
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([f"{build}/tests/helper_runner", "-t", "p", "build", "-", "dd", "if=/dev/zero", "of=/dev/null", "bs=64",
-                        "count=1000000", "status=none"], check=True, stdout=subprocess.DEVNULL,
-                       env={"PATH": os.environ["PATH"], **more})
+        said = subprocess.run([f"{build}/tests/helper_runner", "-t", "p", "build", "-", *command], check=True, text=True,
+                              stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], **more}).stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if exactly:
+            must_say(said, "(peak: ")
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     pairs = []
     for turn in range(72):
@@ -312,7 +354,7 @@ def report():
             seconds.append(usage.ru_utime + usage.ru_stime)  # one thread: its wall time where nothing else runs
             peaks.append(usage.ru_maxrss / 1024)
     row("heaplog report of 1,000,000 records of 500 tasks", seconds, "s", 2)
-    row("  its memory", peaks, "MB")
+    row("  its memory", peaks, "MB", 32)
 
 
 PARTS = {"start": start, "write": write, "reap": reap, "nx": nx, "trees": trees, "memory": memory, "tasks": tasks,

@@ -4,8 +4,9 @@ import json
 import math
 import os
 import statistics
+import sys
 
-from trees import alone, watch
+from trees import RARE_MS, alone, watch
 
 SIZES = 3, 10, 30, 100, 300, 1000
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 440, 70, 150, 56, 60
@@ -58,7 +59,10 @@ def main():
     build = os.path.abspath(parser.parse_args().build)
     costs = {}
     for size in SIZES:
-        for name, values in watch(build, size)[0].items():
+        watched, interval = watch(build, size)
+        if interval > RARE_MS:
+            sys.exit(f"plot: a tree of {size} was looked at each {interval:.0f} ms instead of 500")
+        for name, values in watched.items():
             costs.setdefault(name, []).append(max(statistics.median(values), .01))
         print(f"{size:5} processes: " + ", ".join(f"{name} {series[-1]:.2f}" for name, series in costs.items()), flush=True)
     with open(f"{build}/cost.svg", "w") as file:

@@ -1,14 +1,15 @@
 """Trees of sleeping processes, and what it costs to watch them."""
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+RARE_MS = 600  # looks that are rarer than this are not each 500 ms; a busy machine makes 535 of them
 SETTLE = 4.0  # seconds until the early looks are over
 
 
@@ -123,6 +124,21 @@ def sampler_ns(pid):
     return total, count
 
 
+def see_to(pid):
+    """A library that does nothing costs nothing: there must be a sampler where something of ours is measured."""
+    if not sampler_ns(pid)[1]:
+        sys.exit("bench: no thread of heaplog is in the runner: the library does not work here")
+
+
+def looks(build, directory, pid):
+    """How often it has looked so far at the tasks of a runner."""
+    board = f"{directory}/heaplog/{pid}"
+    said = subprocess.run([f"{build}/tests/bench/looks", board], capture_output=True, text=True)
+    if said.returncode != 0:
+        sys.exit(f"bench: the runner's board, {board}, cannot be read: the library does not work here")
+    return int(said.stdout)
+
+
 def process_ns(pid):
     """The CPU time of a process and of what it has run, in ns: its own to the ns, its children's in ticks."""
     own = 0
@@ -155,19 +171,19 @@ def read(pid, watched):
 
 def watch(build, size, seconds=2.0, rounds=3):
     """ms of CPU time per second that each of them takes to watch a tree: {name: [ms, ...]}, and the interval in ms at
-    which heaplog looked in the end (it is stretched when looks take too long). In turns: heaplog alone,
+    which heaplog really looked meanwhile. In turns: heaplog alone,
     since pidusage starts a process for each look, which costs whoever looks for new ones; pidusage; the other two."""
     started = {name: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
                for name, command in peers().items()}
     result = {name: [] for name in ["heaplog", *started]}
-    records = f"{build}/bench-records"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(records)
     try:
-        with runner(build, [[f"{build}/tests/bench/tree", str(size)]], HEAPLOG_RESULTS=records) as pid:
+        with tempfile.TemporaryDirectory(dir=build) as directory, \
+                runner(build, [[f"{build}/tests/bench/tree", str(size)]], XDG_RUNTIME_DIR=directory) as pid:
             wait_until(lambda: len(descendants(pid)) == size, f"{size} processes")
             root = children(pid)[0]
             time.sleep(SETTLE)
+            see_to(pid)
+            had, first = looks(build, directory, pid), time.monotonic()
             for _ in range(rounds):
                 for turn in [], ["pidusage"], [name for name in started if name != "pidusage"]:
                     for name in turn:
@@ -181,11 +197,9 @@ def watch(build, size, seconds=2.0, rounds=3):
                         result[name].append((after[name] - before[name]) / 1e6 / took)
                     for name in turn:
                         tell(started[name], "stop")
+            interval = (time.monotonic() - first) * 1000 / max(looks(build, directory, pid) - had, 1)
     finally:
         for peer in started.values():
             peer.kill()
             peer.wait()
-    with open(records) as file:
-        interval = json.loads(file.read())["interval_ms"]
-    os.unlink(records)
     return result, interval
