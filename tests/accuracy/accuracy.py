@@ -316,7 +316,7 @@ def main():
                 lines.append(line)
                 barred = barred or met is not None
                 if met is False:
-                    missed.append(" ".join([name, line.split()[1]]))
+                    missed.append(f"{name} {line[:20].strip().split(',')[0].removeprefix('heaplog ')}")
     lines.append("\n" + (f"missed: {', '.join(missed)}" if missed else "every bar met" if barred else "no bar was measured"))
     print("\n".join(lines))
     with open(f"{build}/accuracy.txt", "w") as file:
