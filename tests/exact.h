@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,27 +66,71 @@ static inline const char *errno_name(int error)
 		say("%s: %ld, errno %s, status %x", name, returned_, errno_name(error_), (unsigned)status_); \
 	} while (0)
 
-/* In "runner" state: has started a task that ended and whose result line has not come, so that every hook of the
- * library is at work. In the other states it is just a program that ran `true`. */
-static inline void become_runner(void)
+/* What a handler of SIGUSR2 calls on an alternate stack of SIGSTKSZ as it long was, 8192 bytes; more where the kernel
+ * takes too much of it. Below it nothing can be written. */
+static void (*small_stack_body)(void);
+
+static inline void small_stack_handler(int signal)
+{
+	(void)signal;
+	small_stack_body();
+}
+
+static inline void on_signal_stack(void (*body)(void))
+{
+	enum { GUARD = 65536, LEFT = 4608 }; /* the latter for libc, and to look a function up */
+	const size_t least = getauxval(AT_MINSIGSTKSZ) + LEFT;
+	stack_t stack = {.ss_size = least > 8192 ? least : 8192}, before;
+	struct sigaction action = {.sa_handler = small_stack_handler, .sa_flags = SA_ONSTACK};
+	char *const map = mmap(NULL, 2 * GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED || stack.ss_size > GUARD || mprotect(map, GUARD, PROT_NONE) != 0) {
+		say("no small stack");
+		return;
+	}
+	stack.ss_sp = map + GUARD;
+	small_stack_body = body;
+	sigaltstack(&stack, &before);
+	sigaction(SIGUSR2, &action, NULL);
+	raise(SIGUSR2);
+	signal(SIGUSR2, SIG_DFL);
+	sigaltstack(&before, NULL);
+	munmap(map, 2 * GUARD);
+}
+
+/* The environment of a task. */
+static inline char **as_task(void)
 {
 	static char project[] = "NX_TASK_TARGET_PROJECT=exact", target[] = "NX_TASK_TARGET_TARGET=build";
-	char *entries[512];
-	char *argv[] = {(char *)(uintptr_t) "sleep", (char *)(uintptr_t) "0.05", NULL};
+	static char *entries[512];
 	size_t count = 0;
-	int status;
 
 	for (; environ[count] && count < 500; count++)
 		entries[count] = environ[count];
 	entries[count++] = project;
 	entries[count++] = target;
 	entries[count] = NULL;
+	return entries;
+}
+
+/* In a child. */
+static inline void exec_as_task(const char *command)
+{
+	char *argv[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t)command, NULL};
+
+	execve("/bin/sh", argv, as_task());
+	_exit(127);
+}
+
+/* In "runner" state: has started a task that ended and whose result line has not come, so that every hook of the
+ * library is at work. In the other states it is just a program that ran `true`. */
+static inline void become_runner(void)
+{
+	int status;
 	const pid_t pid = vfork();
 
-	if (pid == 0) {
-		execve("/bin/sleep", argv, entries);
-		_exit(127);
-	}
+	if (pid == 0)
+		exec_as_task("exec sleep 0.05");
 	if (waitpid(pid, &status, 0) != pid || status != 0)
 		say("become_runner failed");
 }

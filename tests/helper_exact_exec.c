@@ -27,7 +27,7 @@ static int child(int argc, char **argv)
 	}
 	say("child: %d arguments, last \"%.20s\", %zu entries, %zu bytes", argc, argc ? argv[argc - 1] : "none",
 	    entries, bytes);
-	return 42;
+	return argc && strcmp(argv[argc - 1], "the end") == 0 ? 0 : 42;
 }
 
 /* In a forked child: errors are printed by it, success by the program that it becomes. */
@@ -399,11 +399,161 @@ static void many_arguments(void)
 	IN_CHILD("execl of none", execl("/bin/true", (char *)NULL, (char *)NULL));
 }
 
+/* In handlers on a small stack. Nothing is printed there, which takes more of it than is left. */
+static long returned;
+static int error, small_status;
+
+static void wait_small(pid_t pid)
+{
+	waitpid(pid, &small_status, 0);
+}
+
+static void exec_small(void)
+{
+	execl(self, self, "child", "small stack", (char *)NULL);
+}
+
+static void exec_at_end_small(void)
+{
+	execl(self, self, "child", "the end", (char *)NULL);
+}
+
+static void exec_on_path_small(void)
+{
+	execlp("true", "true", "small stack", (char *)NULL);
+}
+
+static void exec_task_small(void)
+{
+	execve(self, ARGV("task, small stack"), as_task());
+}
+
+static void exec_fails_small(void)
+{
+	errno = UNTOUCHED;
+	returned = execl("/nonexistent", "x", (char *)NULL);
+	error = errno;
+}
+
+static void fork_small(void)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		exec_small();
+	wait_small(pid);
+}
+
+static void vfork_small(void)
+{
+	const pid_t pid = vfork();
+
+	if (pid == 0)
+		execl(self, self, "child", "vfork, small stack", (char *)NULL);
+	wait_small(pid);
+}
+
+static void task_small(void)
+{
+	char *argv[] = {self, word, S("task, vfork, small stack"), NULL};
+	char **const entries = as_task();
+	const pid_t pid = vfork();
+
+	if (pid == 0)
+		execve(self, argv, entries);
+	wait_small(pid);
+}
+
+static void spawn_small(void)
+{
+	pid_t pid = -1;
+
+	errno = UNTOUCHED;
+	returned = posix_spawn(&pid, self, NULL, NULL, ARGV("spawn, small stack"), environ);
+	error = errno;
+	wait_small(pid);
+}
+
+static void spawn_task_small(void)
+{
+	pid_t pid = -1;
+
+	errno = UNTOUCHED;
+	returned = posix_spawn(&pid, self, NULL, NULL, ARGV("task, spawn, small stack"), as_task());
+	error = errno;
+	wait_small(pid);
+}
+
+static void spawn_fails_small(void)
+{
+	pid_t pid = -1;
+
+	errno = UNTOUCHED;
+	returned = posix_spawnp(&pid, "/nonexistent", NULL, NULL, ARGV("a"), environ);
+	error = errno;
+}
+
+static void system_small(void)
+{
+	small_status = system("exit 3");
+}
+
+static void exit_small(void)
+{
+	_exit(11);
+}
+
+static const struct {
+	const char *name;
+	void (*body)(void);
+} small_rows[] = {
+    {"fork, execl", fork_small},
+    {"vfork, execl", vfork_small},
+    {"a task by vfork", task_small},
+    {"posix_spawn", spawn_small},
+    {"a task by spawn", spawn_task_small},
+    {"execl fails", exec_fails_small},
+    {"posix_spawnp fails", spawn_fails_small},
+    {"system", system_small},
+    {"execl", exec_small}, /* these do not return */
+    {"execlp", exec_on_path_small},
+    {"a task", exec_task_small},
+    {"_exit", exit_small},
+};
+
+static int small_stack(size_t row)
+{
+	returned = error = small_status = 0;
+	on_signal_stack(small_rows[row].body);
+	say("%s on a small stack: %ld, errno %s, status %x", small_rows[row].name, returned, errno_name(error),
+	    (unsigned)small_status);
+	return 0;
+}
+
+enum { SMALL_RETURN = 8 };
+
+/* Each in a child as well, and as the first that a program does. */
+static void small_stacks(void)
+{
+	for (size_t i = 0; i < sizeof small_rows / sizeof *small_rows; i++) {
+		char number[3 * sizeof i + 1];
+		char *argv[] = {self, S("first"), number, NULL};
+
+		if (i < SMALL_RETURN)
+			small_stack(i);
+		IN_CHILD("in a child", small_stack(i));
+		snprintf(number, sizeof number, "%zu", i);
+		SPAWN("first of all", posix_spawn(NULL, self, NULL, NULL, argv, environ));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "child") == 0)
 		return child(argc, argv);
 	self = argv[0];
+	if (argc > 2 && strcmp(argv[1], "first") == 0)
+		return small_stack((size_t)atoi(argv[2]));
 	say("dlerror at main: %s", dlerror() ? "set" : "NULL");
 	prepare(argc, argv);
 	errors();
@@ -416,5 +566,7 @@ int main(int argc, char **argv)
 	others();
 	shells();
 	many_arguments();
-	return 0;
+	small_stacks();
+	on_signal_stack(exec_at_end_small); /* also of a runner */
+	return 1;
 }

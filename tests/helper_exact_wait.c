@@ -2,6 +2,8 @@
 #include "exact.h"
 
 #include <pthread.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -253,8 +255,121 @@ static void cancellation(long (*function)(pid_t pid))
 	CASE("still there", function(waiting.pid) == waiting.pid);
 }
 
+/* What handlers on a small stack saw: nothing is printed there, which takes more of it than is left. */
+static struct {
+	long result;
+	int error, status;
+	siginfo_t info;
+} seen;
+
+static void say_seen(const char *name)
+{
+	say("%s on a small stack: %ld, errno %s, status %x", name, seen.result, errno_name(seen.error),
+	    (unsigned)seen.status);
+}
+
+#define SEEN(call)                          \
+	do {                                \
+		errno = UNTOUCHED;          \
+		seen.result = (long)(call); \
+		seen.error = errno;         \
+	} while (0)
+
+static void fork_and_wait(void)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(3);
+	SEEN(waitpid(pid, &seen.status, 0) == pid);
+}
+
+static void vfork_and_wait(void)
+{
+	const pid_t pid = vfork();
+
+	if (pid == 0)
+		_exit(4);
+	SEEN(wait(&seen.status) == pid);
+}
+
+static void fork_and_wait_by_id(void)
+{
+	const pid_t pid = _Fork();
+
+	if (pid == 0)
+		_exit(5);
+	SEEN(waitid(P_PID, (id_t)pid, &seen.info, WEXITED));
+	seen.status = seen.info.si_status;
+}
+
+static void wait_for_any(void)
+{
+	SEEN(wait(&seen.status) > 0);
+}
+
+static void wait_by_id_for_any(void)
+{
+	SEEN(waitid(P_ALL, 0, &seen.info, WEXITED));
+	seen.status = seen.info.si_status;
+}
+
+/* With half of what is left taken. */
+static void wait_deeper(void)
+{
+	volatile char taken[2048];
+
+	taken[0] = taken[sizeof taken - 1] = 0;
+	wait_for_any();
+	taken[0] = 1;
+}
+
+/* The first task of a program, whose end is the first thing that a handler sees of it. */
+static int first(void)
+{
+	wait(NULL); /* looked up: that needs no stack any more */
+	if (fork() == 0)
+		exec_as_task("sleep 0.2; exit 3");
+	usleep(50000); /* it is a task by now */
+	on_signal_stack(wait_deeper);
+	say_seen("first of all, wait");
+	return 0;
+}
+
+/* Also of tasks that failed, of which we have more to say. */
+static void small_stacks(bool runner)
+{
+	static void (*const waits[])(void) = {wait_for_any, wait_by_id_for_any};
+	char *again[] = {(char *)(uintptr_t) "helper", (char *)(uintptr_t) "first", NULL};
+	siginfo_t info;
+
+	on_signal_stack(fork_and_wait);
+	say_seen("fork, waitpid");
+	on_signal_stack(vfork_and_wait);
+	say_seen("vfork, wait");
+	on_signal_stack(fork_and_wait_by_id);
+	say_seen("_Fork, waitid");
+	for (size_t i = 0; i < 2; i++) {
+		if (fork() == 0)
+			runner ? exec_as_task("sleep 0.05; exit 3") : _exit(3);
+		/* Unseen by the library. */
+		syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOWAIT, NULL);
+		on_signal_stack(waits[i]);
+		say_seen(i ? "waitid" : "wait");
+	}
+	if (runner)
+		SPAWN("first of all", posix_spawn(NULL, "/proc/self/exe", NULL, NULL, again, environ));
+	/* Whatever was left of these is no other child's. */
+	CASE("fork", waitpid(child_that_exits(6), &seen.status, 0) > 0);
+	say("status %x", (unsigned)seen.status);
+}
+
 int main(int argc, char **argv)
 {
+	const bool runner = argc > 1 && strcmp(argv[1], "runner") == 0;
+
+	if (argc > 1 && strcmp(argv[1], "first") == 0)
+		return first();
 	prepare(argc, argv);
 	plain();
 	errors();
@@ -262,5 +377,6 @@ int main(int argc, char **argv)
 	interruption();
 	cancellation(by_pid);
 	cancellation(by_id);
+	small_stacks(runner);
 	return 0;
 }

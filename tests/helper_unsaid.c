@@ -5,6 +5,8 @@
  *   small     it ends on a small signal stack, and is smaller than who has started it
  *   stopped   a fork, half of it in all, that is stopped for 100 ms: the other half is what it shares with the first
  *   namespace it is the first of a pid namespace: status 3 where none may be made
+ *   handler   it is started by posix_spawn in a handler on a signal stack of 8192 bytes, without our variables
+ *   handler-exec it becomes another program in such a handler
  *   unset     it is started without our variables    directory, with another XDG_RUNTIME_DIR
  *   shell     by system, without our library in the environment
  *   user      by a process that has become another user: status 3 where it may not
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -54,6 +57,39 @@ static void end_here(int signal)
 	_exit(signal == SIGUSR1 ? 0 : 5);
 }
 
+static void (*in_handler)(void);
+
+static void handler(int signal)
+{
+	(void)signal;
+	in_handler();
+}
+
+/* Of 8192 bytes, or more where the kernel takes too much of them for libc's own functions. */
+static void handle_on_small_stack(void (*function)(void))
+{
+	static char memory[65536] __attribute__((aligned(16)));
+	const size_t least = getauxval(AT_MINSIGSTKSZ) + 4608;
+	const stack_t stack = {.ss_sp = memory, .ss_size = least > 8192 ? least : 8192};
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+
+	in_handler = function;
+	if (sigaltstack(&stack, NULL) != 0 || sigaction(SIGUSR2, &action, NULL) != 0)
+		_exit(6);
+	raise(SIGUSR2);
+}
+
+static void become_nothing(void)
+{
+	execv(nothing[0], nothing);
+}
+
+/* What start_without_us is given, and gives. */
+static struct {
+	char **argv;
+	pid_t pid;
+} handled;
+
 static void end_on_small_stack(void)
 {
 	/* As much as runs there in the default mode, and the kernel takes half of it where registers are wide. */
@@ -85,6 +121,8 @@ static _Noreturn void child(const char *way, size_t megabytes)
 		syscall(SYS_execve, nothing[0], nothing, environ);
 	else if (strcmp(way, "small") == 0)
 		end_on_small_stack();
+	else if (strcmp(way, "handler-exec") == 0)
+		handle_on_small_stack(become_nothing);
 	else if (strcmp(way, "stopped") == 0)
 		raise(SIGSTOP);
 	else if (strcmp(way, "blind") != 0)
@@ -99,6 +137,13 @@ static pid_t again(char **argv, const char *way, char **environment)
 	pid_t pid = -1;
 
 	return posix_spawn(&pid, "/proc/self/exe", NULL, NULL, arguments, environment) == 0 ? pid : -1;
+}
+
+static void start_without_us(void)
+{
+	static char *environment[] = {NULL};
+
+	handled.pid = again(handled.argv, "handler", environment);
 }
 
 int main(int argc, char **argv)
@@ -156,14 +201,19 @@ int main(int argc, char **argv)
 		close(over[1]);
 		return waitpid(holder, &ended, 0) == holder && ended == 0 ? 0 : 8;
 	}
-	if (strcmp(way, "fork") == 0 || strcmp(way, "namespace") == 0 || strcmp(way, "stopped") == 0)
+	if (strcmp(way, "fork") == 0 || strcmp(way, "namespace") == 0 || strcmp(way, "stopped") == 0) {
 		pid = fork();
-	else if (strcmp(way, "_Fork") == 0)
+	} else if (strcmp(way, "_Fork") == 0) {
 		pid = _Fork();
-	else if (strcmp(way, "clone") == 0)
+	} else if (strcmp(way, "clone") == 0) {
 		pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-	else
+	} else if (strcmp(way, "handler") == 0) {
+		handled.argv = argv;
+		handle_on_small_stack(start_without_us);
+		pid = handled.pid;
+	} else {
 		pid = again(argv, way, environ);
+	}
 	if (pid == 0)
 		child(way, megabytes);
 	if (strcmp(way, "stopped") == 0) {

@@ -300,7 +300,7 @@ static void test_unsaid(void **state)
 	} rows[] = {{"exec", true},  {"raw", false},       {"fork", true},   {"_Fork", true},     {"clone", false},
 		    {"small", true}, {"namespace", false}, {"unset", false},  {"directory", false},
 		    {"stopped", true}, {"shell", false},       {"user", false},  {"files", false},
-		    {"blind", false}};
+		    {"blind", false},  {"handler", false},     {"handler-exec", false}};
 
 	for (size_t i = 0; i < TIMES * sizeof rows / sizeof *rows; i++) {
 		const char *way = rows[i / TIMES].way;

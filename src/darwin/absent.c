@@ -7,6 +7,7 @@
 #include "preload/boards.h"
 #include "preload/exact.h"
 #include "preload/handler.h"
+#include "preload/stack.h"
 #include "preload/target.h"
 
 struct heaplog_board *_Atomic heaplog_board_file;
@@ -92,6 +93,10 @@ void exact_shell(void)
 void exact_spawned(bool started)
 {
 	(void)started;
+}
+
+void exact_hide(void)
+{
 }
 
 void exact_stays(void)
@@ -191,6 +196,13 @@ bool target_fits(int directory, const char *file, bool search)
 bool handler_may_run(void)
 {
 	return true;
+}
+
+/* Nobody has so small a stack there: MINSIGSTKSZ is 32 KB. */
+bool stack_lacks(size_t bytes)
+{
+	(void)bytes;
+	return false;
 }
 
 bool darwin_has_threads(void)

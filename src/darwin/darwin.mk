@@ -1,6 +1,6 @@
 # The library and the command for macOS (TARGET=...-macos...): the same files, but for those that are Linux's own.
 LINUX_ONLY := $(wildcard src/measure/*_linux.c) src/measure/procfs.c src/measure/oom.c \
-              $(addprefix src/preload/,board_figures.c board_file.c boards.c exact.c exact_token.c handler.c real.c registry.c symbols.c target.c wrap_thread.c) \
+              $(addprefix src/preload/,board_figures.c board_file.c boards.c exact.c exact_token.c handler.c real.c registry.c stack.c symbols.c target.c wrap_thread.c) \
               $(wildcard src/cli/doctor*.c src/cli/screen_*.c src/cli/outside*.c) \
               $(addprefix src/cli/,boards.c discover.c elf.c launcher.c proc.c runner.c runner_program.c summary.c supervise.c top.c witness.c)
 DARWIN_CLI := src/darwin/command.c src/darwin/doctor.c

@@ -95,6 +95,7 @@ struct slot *board_take(struct board *board, pid_t pid)
 		atomic_store(&slot->task, NULL);
 		atomic_store(&slot->in_tree, 0);
 		atomic_store(&slot->polled, 0);
+		atomic_store(&slot->ended, 0);
 		return slot;
 	}
 	return NULL;

@@ -43,6 +43,10 @@ struct slot {
 	/* Offsets into the slot's text; 0: none (the text begins with an empty string). name: where it is not
 	 * project:target[:configuration]. */
 	uint32_t name, project, target, configuration, hash;
+	/* Its end was seen where there was no stack for what is to be done then (stack.h): status and ru_maxrss. */
+	_Atomic uint32_t ended;
+	int status;
+	long maxrss;
 	struct task *_Atomic task; /* the runner's own; meaningless to others */
 };
 
@@ -57,6 +61,7 @@ struct board {
 	pid_t owner;
 	_Atomic uint32_t used;  /* slots [0, used) have ever been taken */
 	_Atomic uint32_t taken; /* slots that are not free now */
+	_Atomic uint32_t missed; /* a child has become a program that was not looked at (stack.h), of whatever task */
 	/* Futex words, by the number of a child: its fate is known. Not one for all: with a thousand tasks at once each
 	 * start would wake all who wait for another (seen: 24 s for 1.6). */
 	_Atomic uint32_t claims[BOARD_CLAIMS];

@@ -418,6 +418,12 @@ void exact_shell(void)
 	errno = saved;
 }
 
+void exact_hide(void)
+{
+	if (self.entry) /* a vfork child's is its parent's */
+		atomic_store(&self.entry->hidden, 1);
+}
+
 void exact_stays(void)
 {
 	const pid_t pid = own_pid();

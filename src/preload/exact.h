@@ -49,6 +49,10 @@ struct exact_edit {
 void exact_launch(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
 		  bool spawn);
 
+/* It is about to become a program, or to start one, of which nothing was noted (stack.h): nobody is to call the task's
+ * figures exact. Async-signal-safe. */
+void exact_hide(void);
+
 /* It is about to start /bin/sh with its own environment, in which nothing can be put back (system, popen). */
 void exact_shell(void);
 

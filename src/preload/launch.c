@@ -5,6 +5,7 @@
 #include "preload/readable.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
+#include "preload/stack.h"
 #include "preload/target.h"
 #include "task/task.h"
 #include "preload/tasks.h"
@@ -108,8 +109,25 @@ static void prepare(struct launch *launch, struct board *board, pid_t pid, int d
 
 bool launch_needs_room(void)
 {
-	return heaplog_runtime.member ||
-	       (heaplog_runtime.on && (!heaplog_board || atomic_load(&heaplog_board->taken) >= BOARD_SLOTS));
+	return (heaplog_runtime.member ||
+		(heaplog_runtime.on && (!heaplog_board || atomic_load(&heaplog_board->taken) >= BOARD_SLOTS))) &&
+	       !stack_lacks(STACK_WORK);
+}
+
+/* Is there no stack to look at the program and its environment? A member has room, or else no stack for it. */
+static bool is_cramped(const struct exact_edit *edit)
+{
+	return heaplog_runtime.member ? !edit : stack_lacks(STACK_WORK);
+}
+
+/* A program is started on a small stack: a task is not measured then, and keeps our token, also where it cannot load us:
+ * its loader says so, as that of any child that is no task. */
+static void pass_by(void)
+{
+	if (heaplog_runtime.member)
+		exact_hide();
+	else if (heaplog_board)
+		atomic_store(&heaplog_board->missed, 1);
 }
 
 /* Without a slot a task is not measured, but runs without us as any other: its program may not be able to load us. */
@@ -129,9 +147,15 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 	struct board *board = heaplog_board;
 
 	*launch = (struct launch){.envp = envp};
-	if ((!heaplog_runtime.member && !heaplog_runtime.on) || !is_readable(file, search, argv, envp))
+	if (!heaplog_runtime.member && !heaplog_runtime.on)
 		return;
-	if (heaplog_runtime.member)
+	const bool cramped = is_cramped(edit);
+
+	if (cramped)
+		pass_by();
+	else if (!is_readable(file, search, argv, envp))
+		return;
+	else if (heaplog_runtime.member)
 		exact_launch(launch, edit, directory, file, search, false);
 	if (!heaplog_runtime.on)
 		return;
@@ -142,7 +166,8 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 		runtime_finish();
 	} else if (board && board->owner == getppid()) {
 		board_outdate(board, getpid(), UINT64_MAX);
-		prepare(launch, board, getpid(), directory, file, search, argv, envp);
+		if (!cramped)
+			prepare(launch, board, getpid(), directory, file, search, argv, envp);
 		if (launch->slot) {
 			launch->slot->carry_over = maxrss_before_exec();
 			/* A child by fork sees zeros there, one by vfork what its parent sees. */
@@ -152,7 +177,7 @@ void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, 
 			board_wake(board, getpid()); /* who waits to see what this child becomes need not wait longer */
 		}
 	}
-	if (heaplog_runtime.started != getpid())
+	if (!cramped && heaplog_runtime.started != getpid())
 		without_slot(launch, edit, argv);
 	errno = saved;
 }
@@ -186,7 +211,13 @@ void launch_spawn(struct launch *launch, struct exact_edit *edit, const char *fi
 		  char *const envp[])
 {
 	*launch = (struct launch){.envp = envp};
-	if ((!heaplog_runtime.on && !heaplog_runtime.member) || !is_readable(file, search, argv, envp))
+	if (!heaplog_runtime.on && !heaplog_runtime.member)
+		return;
+	if (is_cramped(edit)) {
+		pass_by();
+		return;
+	}
+	if (!is_readable(file, search, argv, envp))
 		return;
 	const int saved = errno;
 

@@ -14,12 +14,14 @@ struct launch {
 };
 
 /* Is there no slot for an edited environment? Processes of a task in the exact mode have none, nor has a runner without a
- * board (a limit of its address space) or with a thousand tasks at once. Async-signal-safe. */
+ * board (a limit of its address space) or with a thousand tasks at once. Not on a small stack (stack.h).
+ * Async-signal-safe. */
 bool launch_needs_room(void);
 
-/* In a child, before its exec of file (in directory, or by PATH). edit: see exact_launch. Recognises the task, notes it
- * on the board and takes our token out of LD_PRELOAD for tasks and for Nx's daemon; everything else is given on
- * untouched. Only the slot, the stack and raw system calls: safe between fork, also vfork, and exec. Keeps errno. */
+/* In a child, before its exec of file (in directory, or by PATH). edit: see exact_launch; NULL: none needed, or
+ * no stack for it. Recognises the task, notes it on the board and takes our token out of LD_PRELOAD for tasks and for
+ * Nx's daemon; everything else is given on untouched. On a small stack
+ * nothing is noted nor changed. Only the slot, the stack and raw system calls: safe between fork, also vfork, and exec. Keeps errno. */
 void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
 		 char *const argv[], char *const envp[]);
 

@@ -7,6 +7,7 @@
 #include "preload/say.h"
 #include "preload/result.h"
 #include "preload/settings.h"
+#include "preload/stack.h"
 #include "preload/symbols.h"
 #include "preload/tasks.h"
 
@@ -199,7 +200,7 @@ void runtime_finish(void)
 {
 	const int saved = errno;
 
-	if (heaplog_runtime.on && runtime_is_owner()) {
+	if (heaplog_runtime.on && runtime_is_owner() && !stack_lacks(STACK_END)) {
 		tasks_flush();
 		closing_print();
 		board_file_remove();

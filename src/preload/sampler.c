@@ -65,6 +65,7 @@ static void collect_lost(const struct task *task)
 	struct board *board = heaplog_board;
 	const uint32_t used = atomic_load(&board->used);
 
+	tasks_reaped_late();
 	for (uint32_t i = 0; i < used; i++) {
 		struct slot *slot = &board->slots[i];
 

@@ -7,6 +7,7 @@
 #include "preload/futex.h"
 #include "preload/handler.h"
 #include "preload/runtime.h"
+#include "preload/stack.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -186,6 +187,9 @@ void sampler_forked(pid_t pid, uint64_t before_ns)
 
 	if (pid > 0 && runtime_is_owner()) {
 		board_outdate(heaplog_board, pid, before_ns);
+		/* What it becomes is seen as soon as somebody calls us who has a stack (sampler_poll). */
+		if (stack_lacks(STACK_WORK))
+			return;
 		if (has_threads() && !sampler_is_in_handler()) {
 			sampler_start(pid);
 		} else {
@@ -219,7 +223,7 @@ void sampler_poll(void)
 		    atomic_load(&slot->polled) || atomic_load(&slot->in_tree))
 			continue;
 		/* waitpid and write may be called in a handler: whoever calls next from outside of one starts it. */
-		if (handler_may_run())
+		if (stack_lacks(STACK_WORK) || handler_may_run())
 			break;
 		if (atomic_compare_exchange_strong(&slot->polled, &expected, 1))
 			sampler_start(slot->pid);

@@ -5,6 +5,7 @@
 #include "preload/board.h"
 #include "preload/futex.h"
 #include "preload/runtime.h"
+#include "preload/stack.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -96,7 +97,7 @@ long sampler_settle(long (*attempt)(const void *), const void *call, bool blocks
 	const pid_t pid = atomic_exchange(&unsettled, 0);
 	long result = 0;
 
-	if (pid && runtime_is_owner()) {
+	if (pid && runtime_is_owner() && !stack_lacks(STACK_WORK)) {
 		/* The real wait acts upon a cancellation before it takes a child, and attempt is not one. */
 		if (blocks)
 			pthread_testcancel();

@@ -8,6 +8,7 @@
 #include "preload/result.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
+#include "preload/stack.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -62,7 +63,7 @@ enum { LEAST_BYTES = 1 << 20 };
  * three children for 2 ms. */
 static bool is_complete(const struct task *task)
 {
-	return !atomic_load(&task->missed) && exact_is_complete(task->key);
+	return !atomic_load(&task->missed) && !atomic_load(&heaplog_board->missed) && exact_is_complete(task->key);
 }
 
 /* What its processes said last, to which no look was left. untold: of that, what the sampler has heard. */
@@ -105,8 +106,9 @@ static const struct heaplog_summary *close_figures(struct task *task)
 	task->peak_bytes = summary->peak_bytes;
 	task->end_ns = sampler_now();
 	task->cause = cause_of(task->exit, task->exit_value, task->sent,
-			       cause_is_failure(task->exit, task->exit_value) ? oom_watch_end(&task->oom, task->end_ns)
-									      : OOM_NONE);
+			       cause_is_failure(task->exit, task->exit_value) && !stack_lacks(STACK_WORK)
+				   ? oom_watch_end(&task->oom, task->end_ns)
+				   : OOM_NONE);
 	if (atomic_load(&task->writing) == task->record_at + 1)
 		task->record_at = !task->record_at;
 	result_make(task, summary);
@@ -160,6 +162,12 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 
 	if (!board || !atomic_load(&board->taken) || !runtime_is_owner() || !(slot = board_find(board, pid)))
 		return;
+	if (known && stack_lacks(STACK_WORK)) {
+		slot->status = status;
+		slot->maxrss = usage->ru_maxrss;
+		atomic_store(&slot->ended, 1);
+		return;
+	}
 	task = tasks_adopt(slot);
 	runtime_lock(mask);
 	if (task && board_find(board, pid) == slot) {
@@ -186,6 +194,23 @@ void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage)
 	result_warn();
 	closing_reaped();
 	errno = saved;
+}
+
+void tasks_reaped_late(void)
+{
+	struct board *board = heaplog_board;
+	const uint32_t used = board ? atomic_load(&board->used) : 0;
+
+	for (uint32_t i = 0; i < used; i++) {
+		struct slot *slot = &board->slots[i];
+		struct rusage usage = {.ru_maxrss = 0};
+
+		/* 0: a new process has its number (board_outdate). */
+		if (!atomic_exchange(&slot->ended, 0) || !slot->pid)
+			continue;
+		usage.ru_maxrss = slot->maxrss;
+		tasks_reaped(slot->pid, true, slot->status, &usage);
+	}
 }
 
 void tasks_killed(pid_t pid)
@@ -271,6 +296,7 @@ void tasks_flush(void)
 
 	if (!runtime_is_owner())
 		return;
+	tasks_reaped_late();
 	for (struct task *task = tasks_first(); task; task = atomic_load(&task->next)) {
 		snapshot(task);
 		tasks_record(task);

@@ -101,6 +101,9 @@ bool tasks_publish(struct task *task);
  * reap was only noticed, so that there is no status. */
 void tasks_reaped(pid_t pid, bool known, int status, const struct rusage *usage);
 
+/* The same for children whose end was seen on a small stack, where tasks_reaped only notes it. Keeps errno. */
+void tasks_reaped_late(void);
+
 /* The runner is about to send SIGKILL to pid, as kill has it: a process, a group (negative) or all. Async-signal-safe.
  */
 void tasks_killed(pid_t pid);

@@ -4,9 +4,21 @@
 #include "preload/real.h"
 #include "preload/runtime.h"
 #include "preload/sampler.h"
+#include "preload/stack.h"
 #include "preload/tasks.h"
 
 #include <unistd.h>
+
+/* On a small stack (stack.h) the child is not noted: where there is no board yet, it has none. */
+static void prepare(void)
+{
+	if (!heaplog_runtime.on) {
+		if (heaplog_runtime.member)
+			runtime_bind();
+	} else if (!stack_lacks(STACK_WORK)) {
+		board_prepare();
+	}
+}
 
 /* pid_t fork(void); */
 HEAPLOG_EXPORT pid_t fork(void)
@@ -14,16 +26,14 @@ HEAPLOG_EXPORT pid_t fork(void)
 	uint64_t before;
 	pid_t pid;
 
+	prepare();
 	if (!heaplog_runtime.on) {
-		if (heaplog_runtime.member)
-			runtime_bind();
 		pid = real()->fork();
 		if (pid == 0 && heaplog_runtime.member)
 			exact_forked();
 		return pid;
 	}
-	board_prepare();
-	before = sampler_now();
+	before = runtime_is_owner() ? sampler_now() : 0;
 	/* With our thread in the process fork() takes the allocator's lock, and the handler may have interrupted who has it: a
 	 * program without threads would wait for itself for ever (seen). _Fork takes none, and calls no fork handlers. */
 	if (sampler_is_in_handler() && real_has(&real()->_Fork))
@@ -44,10 +54,7 @@ HEAPLOG_EXPORT pid_t _Fork(void)
 {
 	pid_t pid;
 
-	if (heaplog_runtime.on)
-		board_prepare();
-	else if (heaplog_runtime.member)
-		runtime_bind();
+	prepare();
 	pid = real()->_Fork();
 	if (pid == 0 && heaplog_runtime.member)
 		exact_forked();
@@ -59,10 +66,7 @@ HEAPLOG_EXPORT pid_t _Fork(void)
 __attribute__((visibility("hidden"))) pid_t (*heaplog_before_vfork(void))(void);
 pid_t (*heaplog_before_vfork(void))(void)
 {
-	if (heaplog_runtime.on)
-		board_prepare();
-	else if (heaplog_runtime.member)
-		runtime_bind();
+	prepare();
 	return real()->vfork;
 }
 #endif
