@@ -245,6 +245,51 @@ static void test_glance(void **state)
 	heaplog_tree_destroy(tree);
 }
 
+/* In pss by the resident set, whatever the share is; of a process whose first thread has ended by another one's. */
+static void test_glance_of_others(void **state)
+{
+	static const enum heaplog_metric metrics[] = {HEAPLOG_METRIC_PSS, HEAPLOG_METRIC_RSS};
+	const char *const gone = "Name:\tx\nTgid:\t50\nPPid:\t1\nThreads:\t2\n";
+	const char *const there = "Name:\tx\nVmHWM:\t10240 kB\nVmRSS:\t10240 kB\nThreads:\t2\n";
+	const long pages = 10240 * 1024 / sysconf(_SC_PAGESIZE);
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		const struct heaplog_tree_options options = {
+		    .proc = "proc", .fd_budget = 100, .metric = metrics[i % 2]};
+		const char *const statm = i < 2 ? "statm" : "task/52/statm";
+		struct heaplog_tree *tree;
+		struct heaplog_peak peak;
+		bool moved;
+
+		fake_child(50, 1, 10240, 10240);
+		fake_last_pid(50);
+		mkdir("proc/50/task/52", 0755);
+		if (i >= 2) {
+			fake_put(50, "status", gone);
+			fake_put(50, "statm", "0 0 0 0 0 0 0\n");
+			fake_put(50, "task/52/status", there);
+			fake_put(50, "task/52/smaps_rollup", "Rss:\t10240 kB\nPss:\t100 kB\n");
+			snprintf(text, sizeof text, "9999 %ld 7 1 0 5 0\n", pages);
+			fake_put(50, statm, text);
+		}
+		tree = heaplog_tree_create(&options);
+		heaplog_peak_init(&peak, 0, 500);
+		heaplog_tree_add_root(tree, 50);
+		for (uint64_t ms = 1; ms <= 501; ms += 500)
+			assert_int_equal(heaplog_tree_tick(tree, ms * 1000000, &peak, &moved), 1);
+		assert_true(peak.summary.current_bytes > 0);
+		assert_false(heaplog_tree_glance(tree, 5000000000));
+		snprintf(text, sizeof text, "9999 %ld 7 1 0 5 0\n", pages + pages / 40);
+		fake_put(50, statm, text);
+		assert_true(heaplog_tree_glance(tree, 5000000000));
+		/* Right after a look at shares none comes that is not paid for; at resident sets it does. */
+		assert_int_equal(heaplog_tree_glance(tree, 501000001), metrics[i % 2] == HEAPLOG_METRIC_RSS);
+		heaplog_tree_destroy(tree);
+	}
+}
+
 /* What a process says as it leaves, and one that says that it belongs. */
 static void test_left(void **state)
 {
@@ -412,12 +457,13 @@ static void test_forked_root_does_not_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_fake_tree),    TORTURE(test_without_children_files),
-	    TORTURE(test_new_ids),      TORTURE(test_threads),
-	    TORTURE(test_many),         TORTURE(test_marks_wait),
-	    TORTURE(test_glance),       TORTURE(test_left),
-	    TORTURE(test_foreign_proc), TORTURE(test_orphan_stays),
-	    TORTURE(test_worker),       TORTURE(test_forked_root_does_not_count),
+	    TORTURE(test_fake_tree),                  TORTURE(test_without_children_files),
+	    TORTURE(test_new_ids),                    TORTURE(test_threads),
+	    TORTURE(test_many),                       TORTURE(test_marks_wait),
+	    TORTURE(test_glance),                     TORTURE(test_glance_of_others),
+	    TORTURE(test_left),                       TORTURE(test_foreign_proc),
+	    TORTURE(test_orphan_stays),               TORTURE(test_worker),
+	    TORTURE(test_forked_root_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,7 +198,7 @@ static bool is_loaded(const struct heaplog_tree *tree, const struct member *memb
 	return vector[0] != AT_NULL;
 }
 
-bool tree_read_statm(const struct member *member, uint64_t *resident)
+static bool read_statm(int fd, uint64_t *resident)
 {
 	static _Atomic uint64_t page_size;
 	char text[128];
@@ -206,11 +206,25 @@ bool tree_read_statm(const struct member *member, uint64_t *resident)
 
 	if (!page_size)
 		page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	if (member->statm_fd < 0 || procfs_read(member->statm_fd, text, sizeof text, 0) <= 0)
+	if (fd < 0 || procfs_read(fd, text, sizeof text, 0) <= 0)
 		return false;
 	strtoull(text, &end, 10);
 	*resident = strtoull(end, NULL, 10) * page_size;
 	return true;
+}
+
+bool tree_read_statm(const struct member *member, uint64_t *resident)
+{
+	return read_statm(member->statm_fd, resident);
+}
+
+bool tree_read_statm_of_thread(const struct heaplog_tree *tree, const struct member *member, uint64_t *resident)
+{
+	const int fd = procfs_open(tree->proc, member->pid, member->speaker, "statm", O_RDONLY);
+	const bool is_there = read_statm(fd, resident);
+
+	procfs_close(fd);
+	return is_there;
 }
 
 struct thread_search {
@@ -425,7 +439,7 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 		set_mark(tree, member, 0);
 		return true;
 	}
-	member->resident = resident;
+	member->resident = member->held = resident;
 	set_mark(tree, member, mark > resident ? mark : resident);
 	note_after_its_word(member);
 	if (tree->options.metric == HEAPLOG_METRIC_PSS)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* More than a fiftieth: a change that is worth an early look. */
@@ -330,9 +331,21 @@ static bool is_to_be_read_again(const struct heaplog_tree *tree, const struct he
 	       (tree->options.metric == HEAPLOG_METRIC_PSS && (tree->changed || differs(sum, tree->sum)));
 }
 
+/* Of this thread, where looks are dear: resident sets of so few processes are not. */
+static uint64_t cpu_now(const struct heaplog_tree *tree)
+{
+	struct timespec now;
+
+	if (tree->options.metric != HEAPLOG_METRIC_PSS)
+		return 0;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
 size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heaplog_peak *peak, bool *moved)
 {
 	const bool many = tree->count > MANY;
+	const uint64_t began_ns = cpu_now(tree);
 	uint64_t sum = 0, marks = 0;
 	size_t count = 0;
 
@@ -372,30 +385,43 @@ size_t heaplog_tree_tick(struct heaplog_tree *tree, uint64_t now_ns, struct heap
 	tree->sum = sum;
 	tree->marks = marks;
 	tree->changed = false;
+	tree->ticked_ns = now_ns;
+	tree->cost_ns = cpu_now(tree) - began_ns;
 	return tree->count;
+}
+
+/* Has its memory moved since the last look? In pss its resident set is asked for: a share costs as much as a look. */
+static bool memory_has_moved(struct heaplog_tree *tree)
+{
+	const bool is_share = tree->options.metric == HEAPLOG_METRIC_PSS;
+	uint64_t moved = 0, sum = 0;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		struct member *member = &tree->members[i];
+		uint64_t now, before;
+
+		if (!member->reads)
+			continue;
+		if (!member->speaker)
+			keep(tree, member, &member->statm_fd, "statm");
+		if (!member->speaker && member->statm_fd < 0)
+			continue;
+		if (!(member->speaker ? tree_read_statm_of_thread(tree, member, &now) : tree_read_statm(member, &now)))
+			return true;
+		before = is_share ? member->held : member->resident;
+		moved += now > before ? now - before : before - now;
+		sum += before;
+	}
+	return moved > (is_share ? sum : tree->sum) / 50;
 }
 
 bool heaplog_tree_glance(struct heaplog_tree *tree, uint64_t now_ns)
 {
-	uint64_t moved = 0;
+	enum { SHARE = 25 }; /* looks at shares may take 1/25, 4 % of a core; what a glance asks for as well */
 
-	if (tree->count > MANY)
+	if (tree->count > MANY || now_ns - tree->ticked_ns < tree->cost_ns * SHARE)
 		return false;
 	tree->now_ns = now_ns;
 	tree_discover(tree);
-	if (tree->count <= FEW && tree->options.metric == HEAPLOG_METRIC_RSS)
-		for (size_t i = 0; i < tree->count; i++) {
-			struct member *member = &tree->members[i];
-			uint64_t now;
-
-			if (!member->reads || member->speaker)
-				continue;
-			keep(tree, member, &member->statm_fd, "statm");
-			if (member->statm_fd < 0)
-				continue;
-			if (!tree_read_statm(member, &now))
-				return true;
-			moved += now > member->resident ? now - member->resident : member->resident - now;
-		}
-	return tree->changed || moved > tree->sum / 50;
+	return tree->changed || (tree->count <= FEW && memory_has_moved(tree));
 }

@@ -38,6 +38,7 @@ struct member {
 	pid_t children_tid[THREADS_KEPT];
 	uint64_t anonymous; /* before it counts: bytes at its first look */
 	uint64_t resident;  /* in the metric */
+	uint64_t held;      /* pss: its resident set */
 	uint64_t whole;     /* pss: its share; of one that is unreadable its anonymous pages */
 	uint64_t shared;    /* pss: what of its share may be pages that others have by a fork */
 	uint64_t mark;      /* high-water mark in bytes; 0: not known yet */
@@ -74,6 +75,8 @@ struct heaplog_tree {
 	uint64_t now_ns;
 	uint64_t gone, gone_before; /* marks of members that went in this round of looks, and in the one before */
 	uint64_t sum, marks;        /* of the last tick */
+	uint64_t cost_ns;           /* pss: processor time of the last tick */
+	uint64_t ticked_ns;         /* when that was */
 	struct tree_cursor cursor;
 	struct ancestor ancestors[32]; /* of this process, itself included */
 	size_t ancestor_count;
@@ -128,6 +131,9 @@ void tree_settle_shares(struct heaplog_tree *tree);
 
 /* Its resident bytes, by the kept statm alone. Returns false when it has gone, or none is kept. */
 bool tree_read_statm(const struct member *member, uint64_t *resident);
+
+/* The same of one whose first thread has ended, by its speaker's: not kept, since it may end before the process does. */
+bool tree_read_statm_of_thread(const struct heaplog_tree *tree, const struct member *member, uint64_t *resident);
 
 /* discover_linux.c: add what has come since the last look. One read where nothing can have. */
 void tree_discover(struct heaplog_tree *tree);
