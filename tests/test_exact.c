@@ -297,10 +297,10 @@ static void test_unsaid(void **state)
 	static const struct {
 		const char *way;
 		bool bounded; /* it does say it: the upper bound holds */
-	} rows[] = {{"exec", true},  {"raw", false},       {"fork", true},   {"_Fork", true},     {"clone", false},
-		    {"small", true}, {"namespace", false}, {"unset", false},  {"directory", false},
-		    {"stopped", true}, {"shell", false},       {"user", false},  {"files", false},
-		    {"blind", false},  {"handler", false},     {"handler-exec", false}};
+	} rows[] = {{"exec", true},       {"raw", false},    {"fork", true},       {"_Fork", true},
+		    {"clone", false},     {"small", true},   {"namespace", false}, {"unset", false},
+		    {"directory", false}, {"stopped", true}, {"shell", false},     {"user", false},
+		    {"files", false},     {"blind", false},  {"handler", false},   {"handler-exec", false}};
 
 	for (size_t i = 0; i < TIMES * sizeof rows / sizeof *rows; i++) {
 		const char *way = rows[i / TIMES].way;
@@ -334,9 +334,12 @@ static void test_started_at_once(void **state)
 	const struct torture *torture = *state;
 	char *argv[TASKS * 6 + 3] = {S(torture_path("tests/helper_runner")), S("-mp")};
 	char directory[700], results[700], line[65536];
-	char *entries[] = {S("PATH=/usr/bin:/bin"), S("NX_LOG_HEAP_USAGE=true"),
-			   torture_preload(),       directory,
-			   S("HEAPLOG_EXACT=1"),    results,
+	char *entries[] = {S("PATH=/usr/bin:/bin"),
+			   S("NX_LOG_HEAP_USAGE=true"),
+			   torture_preload(),
+			   directory,
+			   S("HEAPLOG_EXACT=1"),
+			   results,
 			   NULL};
 	size_t exact = 0;
 
@@ -373,7 +376,8 @@ static void test_library_removed(void **state)
 			S("-c"),
 			script,
 			NULL};
-	char *entries[] = {S("PATH=/usr/bin:/bin"), S("NX_LOG_HEAP_USAGE=true"), preload, directory, S("HEAPLOG_EXACT=1"), NULL};
+	char *entries[] = {
+	    S("PATH=/usr/bin:/bin"), S("NX_LOG_HEAP_USAGE=true"), preload, directory, S("HEAPLOG_EXACT=1"), NULL};
 	struct torture_result *result;
 
 	snprintf(command, sizeof command, "cp %s %s/libheaplog.so", torture_preload() + strlen("LD_PRELOAD="),
@@ -423,11 +427,19 @@ static void test_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_short_children), TORTURE(test_short_orphan), TORTURE(test_cleared_environment),
-	    TORTURE(test_environment),    TORTURE(test_undisturbed),  TORTURE(test_foreign_programs),
-	    TORTURE(test_run_again),      TORTURE(test_bounds),       TORTURE(test_says_exact),
-	    TORTURE(test_room),           TORTURE(test_unsaid),
-	    TORTURE(test_started_at_once), TORTURE(test_library_removed),
+	    TORTURE(test_short_children),
+	    TORTURE(test_short_orphan),
+	    TORTURE(test_cleared_environment),
+	    TORTURE(test_environment),
+	    TORTURE(test_undisturbed),
+	    TORTURE(test_foreign_programs),
+	    TORTURE(test_run_again),
+	    TORTURE(test_bounds),
+	    TORTURE(test_says_exact),
+	    TORTURE(test_room),
+	    TORTURE(test_unsaid),
+	    TORTURE(test_started_at_once),
+	    TORTURE(test_library_removed),
 	};
 
 	/* Under a sanitizer the library is linked with the runner, and LD_PRELOAD is not used. */

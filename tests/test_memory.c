@@ -282,10 +282,10 @@ static void test_pss_unreadable(void **state)
 	static const struct {
 		unsigned anonymous[3], pss[3], alone[3], sum; /* pss 0: may not be read */
 	} rows[] = {
-	    {{200, 200, 0}, {0, 100, 1}, {0, 0, 1}, 201},    /* the program; its fork shares all of it */
-	    {{200, 200, 0}, {100, 0, 1}, {0, 0, 1}, 201},    /* the fork */
-	    {{200, 200, 200}, {0, 67, 67}, {0, 0, 0}, 200},  /* a fork of the fork as well */
-	    {{200, 200, 200}, {0, 0, 67}, {0, 0, 0}, 200},   /* which alone may be read */
+	    {{200, 200, 0}, {0, 100, 1}, {0, 0, 1}, 201},   /* the program; its fork shares all of it */
+	    {{200, 200, 0}, {100, 0, 1}, {0, 0, 1}, 201},   /* the fork */
+	    {{200, 200, 200}, {0, 67, 67}, {0, 0, 0}, 200}, /* a fork of the fork as well */
+	    {{200, 200, 200}, {0, 0, 67}, {0, 0, 0}, 200},  /* which alone may be read */
 	    {{200, 200, 200}, {67, 0, 0}, {0, 0, 0}, 200},
 	    {{200, 300, 0}, {0, 300, 1}, {0, 300, 1}, 501},  /* it has written all of it */
 	    {{10, 510, 510}, {0, 255, 255}, {0, 0, 0}, 513}, /* forks that share what the program has not */
@@ -303,7 +303,10 @@ static void test_pss_unreadable(void **state)
 		for (int i = 0; i < 3; i++) {
 			char text[256];
 
-			fake_process(PROGRAM + i, "x", i ? 0x40 : 0, 900, i == 2 ? "" : i ? "1999999992" : "1999999991");
+			fake_process(PROGRAM + i, "x", i ? 0x40 : 0, 900,
+				     i == 2 ? ""
+				     : i    ? "1999999992"
+					    : "1999999991");
 			snprintf(text, sizeof text,
 				 "Name:\tx\nVmHWM:\t900 kB\nVmRSS:\t%u kB\nRssAnon:\t%u kB\nThreads:\t1\n",
 				 900 - (unsigned)i, rows[row].anonymous[i]);

@@ -457,12 +457,18 @@ static void test_forked_root_does_not_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_fake_tree),                  TORTURE(test_without_children_files),
-	    TORTURE(test_new_ids),                    TORTURE(test_threads),
-	    TORTURE(test_many),                       TORTURE(test_marks_wait),
-	    TORTURE(test_glance),                     TORTURE(test_glance_of_others),
-	    TORTURE(test_left),                       TORTURE(test_foreign_proc),
-	    TORTURE(test_orphan_stays),               TORTURE(test_worker),
+	    TORTURE(test_fake_tree),
+	    TORTURE(test_without_children_files),
+	    TORTURE(test_new_ids),
+	    TORTURE(test_threads),
+	    TORTURE(test_many),
+	    TORTURE(test_marks_wait),
+	    TORTURE(test_glance),
+	    TORTURE(test_glance_of_others),
+	    TORTURE(test_left),
+	    TORTURE(test_foreign_proc),
+	    TORTURE(test_orphan_stays),
+	    TORTURE(test_worker),
 	    TORTURE(test_forked_root_does_not_count),
 	};
 

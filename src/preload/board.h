@@ -59,8 +59,8 @@ struct slot_bulk {
 
 struct board {
 	pid_t owner;
-	_Atomic uint32_t used;  /* slots [0, used) have ever been taken */
-	_Atomic uint32_t taken; /* slots that are not free now */
+	_Atomic uint32_t used;   /* slots [0, used) have ever been taken */
+	_Atomic uint32_t taken;  /* slots that are not free now */
 	_Atomic uint32_t missed; /* a child has become a program that was not looked at (stack.h), of whatever task */
 	/* Futex words, by the number of a child: its fate is known. Not one for all: with a thousand tasks at once each
 	 * start would wake all who wait for another (seen: 24 s for 1.6). */

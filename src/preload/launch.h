@@ -20,8 +20,8 @@ bool launch_needs_room(void);
 
 /* In a child, before its exec of file (in directory, or by PATH). edit: see exact_launch; NULL: none needed, or
  * no stack for it. Recognises the task, notes it on the board and takes our token out of LD_PRELOAD for tasks and for
- * Nx's daemon; everything else is given on untouched. On a small stack
- * nothing is noted nor changed. Only the slot, the stack and raw system calls: safe between fork, also vfork, and exec. Keeps errno. */
+ * Nx's daemon; everything else is given on untouched. On a small stack nothing is noted nor changed. Only the slot, the
+ * stack and raw system calls: safe between fork, also vfork, and exec. Keeps errno. */
 void launch_exec(struct launch *launch, struct exact_edit *edit, int directory, const char *file, bool search,
 		 char *const argv[], char *const envp[]);
 
