@@ -24,7 +24,8 @@ from trees import descendants  # noqa: E402
 from judge import CASES, MB, TRUE, check_truth, judge, judge_true, self_check, verdict  # noqa: E402
 
 STAGE_SIZE = 64 + 3 * 4 * 1000 + 8  # stage.h
-SLOWEST_MS = 1000  # the period of the slowest peer: a case begins anywhere in it
+PERIOD_MS = 500  # heaplog's period, and the slowest peer's: a case that they watch begins anywhere in it
+SLOWEST_MS = 1000
 START = ["-t"], ["-t", "-v"], ["-t", "-p"]  # fork, vfork and posix_spawn in turn, with a thread as node has them
 
 PEERS = {
@@ -135,7 +136,7 @@ def run(name, mode, number, peers=None):
     """One run of a case. peers: programs that watch it as well; with peers={} GNU time wraps it, in heaplog's place."""
     with tempfile.TemporaryDirectory(prefix="accuracy-", dir=build) as directory:
         stage = Stage(f"{directory}/stage")
-        delay = random.Random(f"{name} {number}").uniform(0, SLOWEST_MS)
+        delay = random.Random(f"{name} {number}").uniform(0, SLOWEST_MS if peers else PERIOD_MS)
         case = [f"{build}/tests/accuracy/cases", name]
         more = {"ACCURACY_STAGE": stage.path, "ACCURACY_DELAY_MS": f"{delay:.3f}"}
         reference = subprocess.Popen([f"{build}/tests/accuracy/reference", stage.path, str(os.getpid())])
