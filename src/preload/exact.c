@@ -157,6 +157,14 @@ static bool is_outside(struct heaplog_board *board, uint64_t key)
 	return true;
 }
 
+/* Its own entry, unless that is one of a process that was killed and had this number before. */
+static struct heaplog_board_process *own_entry(struct heaplog_board *board, pid_t parent)
+{
+	struct heaplog_board_process *entry = registry_find(board, own_pid());
+
+	return entry && (entry->parent == parent || atomic_load(&entry->becomes)) ? entry : NULL;
+}
+
 /* posix_spawn in the runner: it has not told us our number yet. Where it is slow to (a thread that waits for a processor)
  * one takes the place that was announced for a task with the own key. */
 static struct heaplog_board_process *await_number(struct heaplog_board *board, uint64_t key)
@@ -166,7 +174,7 @@ static struct heaplog_board_process *await_number(struct heaplog_board *board, u
 	for (int i = 0; i < WAITS + 2; i++) {
 		/* Asked first: it may be told between the two. */
 		const bool awaited = registry_awaits(board, board->head.owner);
-		struct heaplog_board_process *entry = registry_find(board, own_pid());
+		struct heaplog_board_process *entry = own_entry(board, board->head.owner);
 
 		if (!entry && i >= WAITS && key)
 			entry = registry_number(board, board->head.owner, key, own_pid());
@@ -176,14 +184,6 @@ static struct heaplog_board_process *await_number(struct heaplog_board *board, u
 			nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
 	}
 	return NULL;
-}
-
-/* Its own entry, unless that is one of a process that was killed and had this number before. */
-static struct heaplog_board_process *own_entry(struct heaplog_board *board, pid_t parent)
-{
-	struct heaplog_board_process *entry = registry_find(board, own_pid());
-
-	return entry && (entry->parent == parent || atomic_load(&entry->becomes)) ? entry : NULL;
 }
 
 /* An entry of its own, one that its parent has announced, or its parent's. */
@@ -247,6 +247,8 @@ static bool find_board(uint64_t key, struct claim *claim)
 			claim->found = key;
 			claim->doubtful = true;
 			board = boards_find(is_possible, claim, true);
+			if (board) /* its parent has announced it, and left */
+				registry_number_orphan(board, key, own_pid());
 		} else if (board) {
 			board_file_unmap(board, true);
 			board = NULL;

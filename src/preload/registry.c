@@ -36,17 +36,52 @@ bool registry_awaits(const struct heaplog_board *board, pid_t parent)
 	return false;
 }
 
+static bool give_number(struct heaplog_board_process *entry, pid_t pid)
+{
+	int32_t unknown = 0;
+
+	return atomic_compare_exchange_strong(&entry->pid, &unknown, pid);
+}
+
 struct heaplog_board_process *registry_number(struct heaplog_board *board, pid_t parent, uint64_t key, pid_t pid)
 {
 	const uint32_t used = atomic_load(&board->head.processes_used);
 
 	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
 		struct heaplog_board_process *entry = &board->process[i];
-		int32_t unknown = 0;
 
-		if (is_awaited(entry, parent) && (!key || atomic_load(&entry->task) == key) &&
-		    atomic_compare_exchange_strong(&entry->pid, &unknown, pid))
+		if (is_awaited(entry, parent) && (!key || atomic_load(&entry->task) == key) && give_number(entry, pid))
 			return entry;
+	}
+	return NULL;
+}
+
+struct heaplog_board_process *registry_number_orphan(struct heaplog_board *board, uint64_t key, pid_t pid)
+{
+	const uint32_t used = atomic_load(&board->head.processes_used);
+
+	for (uint32_t i = 0; i < used && i < HEAPLOG_BOARD_PROCESSES; i++) {
+		struct heaplog_board_process *entry = &board->process[i];
+		const pid_t parent = entry->parent;
+
+		if (atomic_load(&entry->task) == key && parent != board->head.owner && is_awaited(entry, parent) &&
+		    !registry_find(board, parent) && give_number(entry, pid))
+			return entry;
+	}
+	return NULL;
+}
+
+static struct heaplog_board_process *take_free(struct heaplog_board *board)
+{
+	for (uint32_t i = 0; i < HEAPLOG_BOARD_PROCESSES; i++) {
+		uint32_t expected = HEAPLOG_PROCESS_FREE;
+		uint32_t used = atomic_load(&board->head.processes_used);
+
+		if (!atomic_compare_exchange_strong(&board->process[i].state, &expected, HEAPLOG_PROCESS_FILLING))
+			continue;
+		while (used < i + 1 && !atomic_compare_exchange_weak(&board->head.processes_used, &used, i + 1))
+			;
+		return &board->process[i];
 	}
 	return NULL;
 }
@@ -56,27 +91,22 @@ struct heaplog_board_process *registry_enter(struct heaplog_board *board, pid_t 
 {
 	/* 0: several threads may announce children that have no number yet. */
 	struct heaplog_board_process *entry = pid ? registry_find(board, pid) : NULL;
+	const bool is_new = !entry || atomic_load(&entry->task) != key; /* or who had the number before was killed */
 
-	for (uint32_t i = 0; !entry && i < HEAPLOG_BOARD_PROCESSES; i++) {
-		uint32_t expected = HEAPLOG_PROCESS_FREE;
-		uint32_t used = atomic_load(&board->head.processes_used);
-
-		if (!atomic_compare_exchange_strong(&board->process[i].state, &expected, HEAPLOG_PROCESS_FILLING))
-			continue;
-		while (used < i + 1 && !atomic_compare_exchange_weak(&board->head.processes_used, &used, i + 1))
-			;
-		entry = &board->process[i];
-		atomic_store(&entry->past, 0);
-		atomic_store(&entry->becomes, 0);
-		atomic_store(&entry->hidden, 0);
-		atomic_store(&entry->seen, 0);
-		atomic_store(&entry->sampler, origin ? atomic_load(&origin->sampler) : 0);
-		atomic_store(&entry->known, origin ? atomic_load(&origin->known) : 0);
-	}
+	if (!entry)
+		entry = take_free(board);
 	if (!entry) {
 		atomic_fetch_add(&board->head.processes_lost, 1);
 		return NULL;
 	}
+	if (is_new) {
+		atomic_store(&entry->past, 0);
+		atomic_store(&entry->becomes, 0);
+		atomic_store(&entry->hidden, 0);
+		atomic_store(&entry->sampler, origin ? atomic_load(&origin->sampler) : 0);
+		atomic_store(&entry->known, origin ? atomic_load(&origin->known) : 0);
+	}
+	atomic_store(&entry->seen, 0);
 	atomic_store(&entry->pid, pid);
 	entry->parent = parent;
 	atomic_store(&entry->task, key);
@@ -111,11 +141,14 @@ bool exact_announce(pid_t pid, uint64_t key)
 void exact_announced(pid_t pid, uint64_t key)
 {
 	struct heaplog_board *board = atomic_load(&heaplog_board_file);
-	struct heaplog_board_process *entry;
+	struct heaplog_board_process *entry = board && pid > 0 ? registry_find(board, pid) : NULL;
 
-	/* It may have taken its place by itself (exact_join). Where it could not be started the place is free again. */
-	if (!board || (pid > 0 && registry_find(board, pid)))
+	/* It may have taken its place by itself (exact_join). Where it could not be started the place is free again, and where
+	 * another had this number before, and was killed, that one's as well. */
+	if (!board || (entry && entry->parent == heaplog_board->owner))
 		return;
+	if (entry)
+		atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);
 	entry = registry_number(board, heaplog_board->owner, key, pid > 0 ? pid : -1);
 	if (entry && pid <= 0)
 		atomic_store(&entry->state, HEAPLOG_PROCESS_FREE);

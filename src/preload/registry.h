@@ -14,7 +14,10 @@ struct heaplog_board_process *registry_find(struct heaplog_board *board, pid_t p
  * none. */
 struct heaplog_board_process *registry_number(struct heaplog_board *board, pid_t parent, uint64_t key, pid_t pid);
 
-/* Is there such a one? */
+/* The same of one whose parent has left since. */
+struct heaplog_board_process *registry_number_orphan(struct heaplog_board *board, uint64_t key, pid_t pid);
+
+/* Is there one that parent has announced without a number? */
 bool registry_awaits(const struct heaplog_board *board, pid_t parent);
 
 /* The entry of pid, or a free one for it, filled and in state. origin: an entry of the same task, which knows its sampler;
