@@ -77,6 +77,6 @@ size_t fake_tick(struct heaplog_tree *tree, struct heaplog_peak *peak)
 	static uint64_t now = 1000000;
 	bool moved;
 
-	now += 110000000; /* long enough for a fork to count */
+	now += 210000000; /* long enough for a fork to count */
 	return heaplog_tree_tick(tree, now, peak, &moved);
 }

@@ -122,8 +122,8 @@ bool tree_read_memory(struct heaplog_tree *tree, struct member *member, bool wit
 
 /* One member is read after the other, so that a sum is of many moments: what one gives back and another takes meanwhile
  * is in both (seen: 47 MB of 27), and a share that is read of a parent before its fork and of the child after it is too
- * large (237 MB of 200). Reads all a second time and keeps the smaller of both: so much each held at the moment between
- * the two rounds, unless it gave memory back and took it again around that. */
+ * large (237 MB of 200). Reads all once more and keeps the smaller of both: so much each held at the moment between
+ * the rounds, unless it gave memory back and took it again around that. */
 void tree_read_again(struct heaplog_tree *tree);
 
 /* Where shares are counted: what counts of those members whose share may not be read, beside the others. */
