@@ -22,7 +22,7 @@ enum {
 	FORK_MARGIN = 1 << 20, /* a forked child that has grown by so much works without an exec */
 	SMALL = 4 << 20,       /* a process that cannot have held more makes no difference to a task's bounds */
 	WORKED_US = 3000,      /* of a processor: a forked child that had so much was no mere copy (memory_linux.c) */
-	SETTLED_US = 50000,    /* nor was one that lived so long (the same) */
+	SETTLED_US = 50000,    /* nor, perhaps, one that lived so long: a look counts it later still (the same) */
 };
 
 /* This process in the tree of a task. Copied by fork; a vfork child sees its parent's, whose pid is not its own. */
