@@ -9,6 +9,8 @@
 #include <sched.h>
 #include <spawn.h>
 #include <sys/auxv.h>
+#include <sys/time.h>
+#include <ucontext.h>
 
 static char *program; /* tests/helper_task */
 
@@ -148,6 +150,121 @@ static void smallstack(void)
 
 	wait_for(pid);
 	result_line(STDOUT_FILENO, "small");
+}
+
+static int be_true(void *entries)
+{
+	execve("/bin/true", (char *[]){S("true"), NULL}, entries);
+	_exit(127);
+}
+
+static char **small_entries;
+
+static void by_fork(void)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		be_true(small_entries);
+	wait_for(pid);
+}
+
+static void by_vfork(void)
+{
+	const pid_t pid = vfork();
+
+	if (pid == 0)
+		be_true(small_entries);
+	wait_for(pid);
+}
+
+static void by_spawn(void)
+{
+	pid_t pid;
+
+	if (posix_spawn(&pid, "/bin/true", NULL, NULL, (char *[]){S("true"), NULL}, small_entries) != 0)
+		_exit(126);
+	wait_for(pid);
+}
+
+/* musl has no coroutines. */
+static void on_coroutine(void (*body)(void), char *stack, size_t size)
+{
+#ifdef __GLIBC__
+	static ucontext_t own, other;
+
+	getcontext(&other);
+	other.uc_stack.ss_sp = stack;
+	other.uc_stack.ss_size = size;
+	other.uc_link = &own;
+	makecontext(&other, body, 0);
+	swapcontext(&own, &other);
+#else
+	(void)stack;
+	(void)size;
+	body();
+#endif
+}
+
+/* coroutine-WAY-SIZE: the first task of all is started on a stack of so many KiB above a hole, which is no signal's: a
+ * coroutine's or, by clone, one that clone is given. */
+static void coroutine(const char *way)
+{
+	static const struct {
+		const char *name;
+		void (*body)(void);
+	} bodies[] = {{"fork", by_fork}, {"vfork", by_vfork}, {"spawn", by_spawn}};
+	const char *const number = strrchr(way, '-') + 1;
+	const size_t hole = 64 << 10, size = (size_t)atoi(number) << 10;
+	char *stack = mmap(NULL, hole + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(stack, hole, PROT_NONE);
+	small_entries = task_entries("coroutine", 0);
+	if (strncmp(way, "clone", 5) == 0)
+		wait_for(clone(be_true, stack + hole + size, CLONE_VM | CLONE_VFORK | SIGCHLD, small_entries));
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+		if (strncmp(way, bodies[i].name, (size_t)(number - 1 - way)) == 0)
+			on_coroutine(bodies[i].body, stack + hole, size);
+	say("%s ended", way);
+}
+
+static volatile int forked_inside;
+
+static void forking_handler(int number)
+{
+	const int saved = errno;
+	int status;
+	pid_t pid;
+
+	(void)number;
+	pid = fork();
+	if (pid == 0)
+		_exit(5);
+	if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 5)
+		say("handler: wrong child");
+	forked_inside++;
+	errno = saved;
+}
+
+/* A handler that forks in the middle of a fork, in a program without threads: libc takes no locks there, nor may it once
+ * samplers have come and gone. */
+static void nested(void)
+{
+	const struct sigaction action = {.sa_handler = forking_handler, .sa_flags = SA_RESTART};
+	const struct itimerval often = {.it_interval = {.tv_usec = 2000}, .it_value = {.tv_usec = 2000}};
+	char **entries = task_entries("nested", 0);
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 400 || forked_inside < 100; i++) {
+		const pid_t pid = fork();
+
+		if (pid == 0)
+			be_true(entries);
+		wait_for(pid);
+	}
+	setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_sec = 0}}, NULL);
+	say("handlers forked");
 }
 
 static volatile int handled;
@@ -373,11 +490,16 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*function)(void);
 	} modes[] = {
-	    {"starts", starts}, {"readonly", readonly}, {"smallstack", smallstack},   {"signals", signals},
-	    {"atfork", atfork}, {"nomalloc", nomalloc}, {"handlerfree", handlerfree}, {"growing", growing},
+	    {"starts", starts},     {"readonly", readonly}, {"smallstack", smallstack},
+	    {"nested", nested},     {"signals", signals},   {"atfork", atfork},
+	    {"nomalloc", nomalloc}, {"growing", growing},   {"handlerfree", handlerfree},
 	};
 
 	program = argc > 2 ? argv[2] : NULL;
+	if (argc > 1 && strncmp(argv[1], "coroutine-", 10) == 0) {
+		coroutine(argv[1] + 10);
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
 		if (argc > 1 && strcmp(argv[1], modes[i].name) == 0) {
 			modes[i].function();

@@ -1,5 +1,6 @@
 /* handler.c: told from a program that blocks its signals, a handler is found however it was installed. */
 #include "../src/preload/handler.c"
+#include "../src/preload/stack.c"
 
 static bool readable = true;
 

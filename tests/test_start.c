@@ -51,6 +51,28 @@ static void test_small_stack(void **state)
 	assert_int_equal(compare("smallstack"), 1);
 }
 
+/* [req: H-22] */
+static void test_coroutines(void **state)
+{
+	static const char *const ways[] = {"fork", "vfork", "spawn", "clone"};
+	char mode[32];
+
+	(void)state;
+	/* libc's own posix_spawn takes 4 KiB where it looks up a function. */
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		for (int size = 6; size <= 20; size += 2) {
+			snprintf(mode, sizeof mode, "coroutine-%s-%d", ways[i], size);
+			compare(mode);
+		}
+}
+
+/* [req: H-18] [req: H-19] */
+static void test_nested(void **state)
+{
+	(void)state;
+	compare("nested");
+}
+
 /* [req: H-18] [req: H-19] Handlers of a timer that fork, wait and write, on a small stack, in the middle of everything.
  * A wait in such a handler once made a thread, and with it an allocation, while the program was inside malloc: it hung.
  */
@@ -104,13 +126,9 @@ static void test_growing_runner(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TORTURE(test_starts),
-	    TORTURE(test_readonly),
-	    TORTURE(test_small_stack),
-	    TORTURE(test_signals),
-	    TORTURE(test_atfork),
-	    TORTURE(test_no_malloc),
-	    TORTURE(test_handler_allocates_nothing),
+	    TORTURE(test_starts),         TORTURE(test_readonly),  TORTURE(test_small_stack),
+	    TORTURE(test_coroutines),     TORTURE(test_nested),    TORTURE(test_signals),
+	    TORTURE(test_atfork),         TORTURE(test_no_malloc), TORTURE(test_handler_allocates_nothing),
 	    TORTURE(test_growing_runner),
 	};
 

@@ -1,11 +1,11 @@
 #include "preload/handler.h"
 
 #include "preload/runtime.h"
+#include "preload/stack.h"
 
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,8 +17,7 @@ struct kernel_action {
 	uint64_t mask;
 };
 
-/* To a depth of 8 MiB, the usual limit of a stack. */
-enum { NUMBERS = 64, SET = 8, DEEPEST = 8 << 20 };
+enum { NUMBERS = 64, SET = 8 };
 
 /* The first sign: during a handler its signal is blocked, unless SA_NODEFER says otherwise. SA_RESETHAND takes the
  * handler itself away before it runs. */
@@ -37,11 +36,11 @@ static bool may_be(const struct kernel_action *action, bool blocked)
 __attribute__((no_sanitize_address, no_sanitize_thread)) static bool
 is_on_stack(uintptr_t here, const uintptr_t *restorers, size_t count)
 {
-	const uintptr_t top = (uintptr_t)getauxval(AT_RANDOM); /* above main */
+	const uintptr_t top = stack_first_end(here);
 	stack_t alternate;
 
-	/* Only the first stack has a known end, and no other mapping is as near to it (mmap_base, at least 128 MiB). */
-	if (syscall(SYS_gettid) != getpid() || here >= top || top - here > DEEPEST)
+	/* Only the first stack has a known end. */
+	if (!top)
 		return true;
 	if (sigaltstack(NULL, &alternate) != 0 || (alternate.ss_flags & SS_ONSTACK))
 		return true;

@@ -51,6 +51,7 @@ struct process {
 	_Atomic uint32_t lock;           /* futex: 0 free, 1 held, 2 held and waited for */
 	_Atomic uint32_t pending;        /* tasks that ended and are not annotated: the write hook's fast path */
 	_Atomic uint32_t threads;        /* sampler threads */
+	_Atomic uint32_t left;           /* those that have ended, ever; the last are in leavers */
 	_Atomic bool leaving;            /* they are to end (wrap_thread.c) */
 	struct task *_Atomic first_task; /* their memory is not the child's */
 	/* Of the sampler threads, each of which has a place: which are taken, where it waits, and children that it is to
@@ -59,6 +60,8 @@ struct process {
 	_Atomic uint32_t news[RUNTIME_SAMPLERS];
 	_Atomic uint64_t unsent; /* until when claims are to be looked for that could not be sent; sampler_now */
 	_Atomic pid_t mail[RUNTIME_SAMPLERS][RUNTIME_MAIL];
+	/* Threads that have left their place, by number, since the kernel may have them still; 0: none. */
+	_Atomic pid_t leavers[RUNTIME_SAMPLERS];
 };
 extern struct process *heaplog_process;
 

@@ -14,8 +14,10 @@ uint64_t sampler_now(void);
  * to be a task, because single-threaded programs may rely on it (unshare, fork). Keeps errno. */
 void sampler_forked(pid_t pid, uint64_t before_ns);
 
-/* Is the caller in a signal handler, as far as can be told, of a program that has no threads but ours? It counts on libc
- * to take no locks in fork(), and may have interrupted who holds them. Async-signal-safe. Keeps errno. */
+/* Is the caller in a signal handler, as far as can be told, of a program that has had threads of ours and has no other? It
+ * counts on libc to take no locks in fork(), and may have interrupted who holds them; libc takes them for ever once there
+ * was a thread (SINGLE_THREAD_P; seen: a handler that forks in the middle of a fork, when the last sampler had ended).
+ * Async-signal-safe. Keeps errno. */
 bool sampler_is_in_handler(void);
 
 /* Start a sampler for pid. Where no further thread can be had (EAGAIN, the limit) a running one sees to it as well;

@@ -13,10 +13,15 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define UNSENT_NS UINT64_C(10000000000)
 
 enum { STACK_SIZE = 128 * 1024 }; /* and what the program's thread-local storage takes of it */
+
+/* Has this process, or one that it was forked from, ever had a thread of ours? libc takes locks from then on for ever. */
+static _Atomic bool was_threaded;
 
 /* The number of links of this directory is two and the threads. */
 static bool has_threads(void)
@@ -30,17 +35,41 @@ static bool has_threads(void)
 #endif
 }
 
+#ifndef __APPLE__
+/* Samplers that have left their place and that the kernel still has. */
+static uint32_t leaving(void)
+{
+	const long process = syscall(SYS_getpid);
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < RUNTIME_SAMPLERS; i++) {
+		pid_t thread = atomic_load(&heaplog_process->leavers[i]);
+
+		if (thread && syscall(SYS_tgkill, process, thread, 0) == 0)
+			count++;
+		else if (thread)
+			atomic_compare_exchange_strong(&heaplog_process->leavers[i], &thread, 0);
+	}
+	return count;
+}
+#endif
+
 bool sampler_is_in_handler(void)
 {
 #ifdef __APPLE__
 	return false;
 #else
 	const int saved = errno;
-	const uint32_t ours = heaplog_process ? atomic_load(&heaplog_process->threads) : 0;
+	uint32_t ours;
 	struct stat status;
-	const bool inside =
-	    ours && stat("/proc/self/task", &status) == 0 && status.st_nlink <= 3 + ours && handler_may_run();
+	bool inside;
 
+	if (!atomic_load(&was_threaded))
+		return false;
+	/* In this order: one that leaves meanwhile is counted twice, and not left out. */
+	ours = atomic_load(&heaplog_process->threads);
+	ours += leaving();
+	inside = stat("/proc/self/task", &status) == 0 && status.st_nlink <= 3 + ours && handler_may_run();
 	errno = saved; /* a fork that succeeds leaves it alone */
 	return inside;
 #endif
@@ -124,17 +153,40 @@ pid_t sampler_mail(uint32_t place)
 	return pid;
 }
 
+/* For leaving(). */
+static pid_t own_thread(void)
+{
+#ifdef __APPLE__
+	return 0; /* nobody asks there */
+#else
+	return (pid_t)syscall(SYS_gettid);
+#endif
+}
+
 static void *thread_main(void *argument)
 {
 	const uint32_t place = (uintptr_t)argument % RUNTIME_SAMPLERS;
+	const pid_t self = own_thread();
 	pid_t pid = (pid_t)((uintptr_t)argument / RUNTIME_SAMPLERS);
 
-	do {
+	for (;;) {
+		_Atomic pid_t *leaver;
+		pid_t expected = self;
+
 		sampler_run(pid, place);
+		leaver = &heaplog_process->leavers[atomic_fetch_add(&heaplog_process->left, 1) % RUNTIME_SAMPLERS];
+		atomic_store(leaver, self);
 		leave_place(place);
 		/* What came in the last moment. */
 		pid = sampler_mail(place);
-	} while (pid && (take_place(place) || (send(pid), false)));
+		if (!pid)
+			break;
+		if (!take_place(place)) {
+			send(pid);
+			break;
+		}
+		atomic_compare_exchange_strong(leaver, &expected, 0);
+	}
 	return NULL;
 }
 
@@ -165,6 +217,7 @@ void sampler_start(pid_t pid)
 		errno = saved;
 		return;
 	}
+	atomic_store(&was_threaded, true);
 	/* Blocked from its first instruction on: no handler of the program may run on our small stack. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mask);

@@ -20,6 +20,14 @@ static void prepare(void)
 	}
 }
 
+/* With our thread in the process, or once it has been there, fork() takes libc's locks, and the handler may have interrupted
+ * who has them: a program without threads would wait for itself for ever (seen: malloc, fork itself). _Fork takes none, and
+ * calls no fork handlers. */
+static pid_t real_fork(void)
+{
+	return sampler_is_in_handler() && real_has(&real()->_Fork) ? real()->_Fork() : real()->fork();
+}
+
 /* pid_t fork(void); */
 HEAPLOG_EXPORT pid_t fork(void)
 {
@@ -28,18 +36,13 @@ HEAPLOG_EXPORT pid_t fork(void)
 
 	prepare();
 	if (!heaplog_runtime.on) {
-		pid = real()->fork();
+		pid = real_fork();
 		if (pid == 0 && heaplog_runtime.member)
 			exact_forked();
 		return pid;
 	}
 	before = runtime_is_owner() ? sampler_now() : 0;
-	/* With our thread in the process fork() takes the allocator's lock, and the handler may have interrupted who has it: a
-	 * program without threads would wait for itself for ever (seen). _Fork takes none, and calls no fork handlers. */
-	if (sampler_is_in_handler() && real_has(&real()->_Fork))
-		pid = real()->_Fork();
-	else
-		pid = real()->fork();
+	pid = real_fork();
 	if (pid > 0)
 		sampler_forked(pid, before);
 	else if (pid == 0)
