@@ -258,7 +258,12 @@ static void test_bounds(void **state)
 	const char *line;
 
 	snprintf(script, sizeof script, "%s hold 100 300 & %s hold 100 300 & wait", task(), task());
-	line = record_of(*state, "HEAPLOG_EXACT=1", script);
+	/* On a busy machine a look may come late, and the bounds lie apart: seen once, with four programs that wanted to run. */
+	for (int tries = 0; tries < 3; tries++) {
+		line = record_of(*state, "HEAPLOG_EXACT=1", script);
+		if (strstr(line, "\"exact\":true"))
+			break;
+	}
 	assert_non_null(strstr(line, "\"processes_max\":3"));
 	const char *peak = strstr(line, "\"peak_bytes\":"), *upper = strstr(line, "\"peak_upper_bytes\":");
 	assert_in_range(atoll(peak + 13), 200 << 20, 210 << 20);
