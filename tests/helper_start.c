@@ -228,6 +228,14 @@ static void coroutine(const char *way)
 	say("%s ended", way);
 }
 
+static void expect_five(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 5)
+		say("handler: wrong child");
+}
+
 static volatile int forked_inside;
 
 /* Each time a little later: a fork that a signal interrupts begins anew, and where it takes longer than the signals are apart
@@ -240,15 +248,13 @@ static void interrupt_soon(void)
 static void forking_handler(int number)
 {
 	const int saved = errno;
-	int status;
 	pid_t pid;
 
 	(void)number;
 	pid = fork();
 	if (pid == 0)
 		_exit(5);
-	if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 5)
-		say("handler: wrong child");
+	expect_five(pid);
 	forked_inside++;
 	interrupt_soon();
 	errno = saved;
@@ -279,15 +285,13 @@ static volatile int handled;
 static void handler(int number)
 {
 	const int saved = errno;
-	int status;
 	pid_t pid;
 
 	(void)number;
 	pid = _Fork();
 	if (pid == 0)
 		_exit(5);
-	if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 5)
-		say("handler: wrong child");
+	expect_five(pid);
 	if (write(STDOUT_FILENO, "", 0) != 0)
 		say("handler: wrong write");
 	handled++;

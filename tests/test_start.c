@@ -58,9 +58,8 @@ static void test_coroutines(void **state)
 	char mode[32];
 
 	(void)state;
-	/* libc's own posix_spawn takes 4 KiB where it looks up a function. */
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-		for (int size = 6; size <= 20; size += 2) {
+		for (int size = 4; size <= 20; size += 2) {
 			snprintf(mode, sizeof mode, "coroutine-%s-%d", ways[i], size);
 			compare(mode);
 		}
